@@ -1,0 +1,135 @@
+# thinkpipe: small Unix programs that train reasoning language models.
+#
+#   make              build everything into bin/
+#   make deps         install the Debian packages it needs (or print the command)
+#   make check        all tests that need no GPU and no network
+#   make check-long   slower checks: many seeds, many kills
+#   make asan         the unit and CLI tests under AddressSanitizer and UBSan
+#   make quickstart   the whole recipe on this machine, in under ten minutes
+#   make bench        speed figures
+#   make install PREFIX=/usr/local
+#
+# B is the build folder, ROOMS the folders of common/ to build (all by default).
+
+CC      ?= gcc
+B       ?= build/obj
+BIN     ?= bin
+PREFIX  ?= /usr/local
+WERROR  ?= -Werror
+ROOMS   ?= base data net model gen train reward mix report
+
+PKGS     = jansson libarchive libcurl libpcre2-8 libxxhash libzstd
+WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+           -Wformat=2 -Wcast-qual -Wnull-dereference -Wundef
+HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+OPTIM   ?= -O2
+CFLAGS  ?= -g
+CPPFLAGS += -D_GNU_SOURCE -I. -Icommon
+BASE_CFLAGS = -std=c17 $(OPTIM) $(CFLAGS) $(WARN) $(WERROR) $(SAN)
+LIB_CFLAGS  = $(BASE_CFLAGS) $(if $(SAN),-fPIE,$(HARDEN)) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN)
+LDLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -lpthread
+
+LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard common/$(r)/*.c))
+LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
+TOOL_SRC := $(wildcard tools/*.c)
+TOOLS    := $(TOOL_SRC:tools/%.c=%)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+
+# The CPU kernels are compiled once per instruction set; kernels/open.c picks at run time.
+CPU_SRC  := $(wildcard kernels/cpu/*.c)
+REF_SRC  := $(wildcard kernels/ref/*.c)
+KOPT      = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+ISA_base   =
+ISA_avx2   = -mavx2 -mfma
+ISA_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+ISAS      = $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512,base)
+KERN_OBJ := $(foreach i,$(ISAS),$(CPU_SRC:%.c=$(B)/%.$(i).o)) $(B)/kernels/open.o
+REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)
+
+LIB  = $(B)/libthinkpipe.a
+
+.PHONY: all
+all: $(TOOLS:%=$(BIN)/%)
+
+$(LIB): $(LIB_OBJ) $(KERN_OBJ)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+
+define ISA_RULE
+$(B)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(BASE_CFLAGS) -fPIE $$(KOPT) $$(ISA_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call ISA_RULE,$(i))))
+
+$(BIN)/%: $(B)/tools/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.SECONDARY:
+-include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d)
+
+$(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- tests -------------------------------------------------------------------------------------
+
+.PHONY: units check check-long asan check-rooms check-man check-headers bench
+units: $(UNITS)
+
+# Every check prints one line a test and the runner adds them up: "N passed, N failed, N skipped".
+check: all units
+	@tests/run.sh --bin $(BIN) --units $(B)/unit
+
+check-long: all units
+	@LONG=1 tests/run.sh --bin $(BIN) --units $(B)/unit
+
+asan:
+	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all units
+	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
+
+bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
+	@for b in $(filter-out $<,$(wildcard $(B)/bench/bench_*)); do case $$b in *.o|*.d) ;; *) $$b;; esac; done
+
+# ---- set-up, quickstart, installation ------------------------------------------------------------
+
+DEB_BUILD = gcc make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
+            libxxhash-dev libzstd-dev libutf8proc-dev
+DEB_TEST  = jq zstd mandoc
+# Text that Debian ships, used by the quickstart as its domains.
+DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc
+DEB_ALL   = $(DEB_BUILD) $(DEB_TEST) $(DEB_TEXT)
+
+.PHONY: deps quickstart install clean
+deps:
+	@if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEB_ALL); \
+	else \
+	    echo "as root: apt-get update && apt-get install --no-install-recommends $(DEB_ALL)"; \
+	fi
+
+quickstart: all
+	@PATH="$(abspath $(BIN)):$$PATH" pipelines/quickstart.sh build/quickstart
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/thinkpipe
+	install -m 755 $(TOOLS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
+	for s in 1 5 7; do for f in man/*.$$s; do \
+	    [ -e "$$f" ] && install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man$$s; done; done; true
+	install -m 755 pipelines/*.sh $(DESTDIR)$(PREFIX)/share/thinkpipe
+
+clean:
+	rm -rf build bin

@@ -1,0 +1,46 @@
+/* file.h - paths, whole files, and files that appear whole or not at all.
+ *
+ * An atomic file is written beside its name, and gets the name only after its
+ * bytes are on disk: write, fsync, close, rename, fsync of the directory.
+ *
+ *     struct atomic_file f;
+ *     if (atomic_file_open(&f, path, &err) < 0) ...
+ *     fwrite(..., f.fp);
+ *     if (atomic_file_commit(&f, &err) < 0) ...    // or atomic_file_abort(&f)
+ */
+#ifndef TP_BASE_FILE_H
+#define TP_BASE_FILE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/strbuf.h"
+
+struct atomic_file {
+    FILE *fp;
+    char *path, *tmp;
+};
+
+int atomic_file_open(struct atomic_file *f, const char *path, struct err *err) WARN_UNUSED;
+int atomic_file_commit(struct atomic_file *f, struct err *err) WARN_UNUSED;
+void atomic_file_abort(struct atomic_file *f);
+int file_write_atomic(const char *path, const void *bytes, size_t n, struct err *err) WARN_UNUSED;
+
+int file_read(const char *path, struct strbuf *out, struct err *err) WARN_UNUSED; /* whole file */
+bool file_exists(const char *path);
+bool dir_exists(const char *path);
+int dir_make(const char *path, struct err *err) WARN_UNUSED; /* with parents; existing is fine */
+int dir_sync(const char *path, struct err *err) WARN_UNUSED;
+int dir_remove(const char *path, struct err *err) WARN_UNUSED; /* with contents */
+/* Renames a finished directory into place and syncs the parent. */
+int dir_commit(const char *tmp, const char *path, struct err *err) WARN_UNUSED;
+/* Hard-links or copies src to dst (replacing it atomically). */
+int file_link_or_copy(const char *src, const char *dst, struct err *err) WARN_UNUSED;
+char *path_join(const char *dir, const char *name); /* owned */
+char *path_dirname(const char *path);               /* owned */
+/* Digest of a file's bytes, "xxh3:" + 32 hex digits (XXH3, 128 bits). */
+int file_digest(const char *path, char out[40], struct err *err) WARN_UNUSED;
+void bytes_digest(const void *bytes, size_t n, char out[40]);
+
+#endif
