@@ -1,0 +1,193 @@
+/* jsonl_run.c - a filter over JSON lines, on all threads, in order.
+ *
+ * Lines are read into a batch; the pool parses, processes and serialises them,
+ * one record a ticket; the results are written in input order.  A batch ends when
+ * it is full or when the next line has not arrived yet, so a slow producer's
+ * records flow through one by one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/tool.h"
+#include "data/jsonl.h"
+#include "data/jsonl_line.h"
+
+#define BATCH_LINES 1024
+#define BATCH_BYTES ((size_t)8 << 20)
+#define KEPT_BYTES ((size_t)1 << 20) /* one long record must not hold its memory for ever */
+
+struct emit {
+    struct strbuf bytes;
+    int64_t n;
+};
+
+struct item {
+    struct strbuf text;
+    struct record rec;
+    struct emit out;
+    struct err err;
+    bool cut;
+    int rc;
+};
+
+struct run {
+    const struct jsonl_filter *filter;
+    struct lines lines;
+    struct item *items; /* [BATCH_LINES] */
+    int n_items;
+};
+
+void emit(struct emit *out, const json_t *obj)
+{
+    json_write(&out->bytes, obj);
+    strbuf_addc(&out->bytes, '\n');
+    out->n++;
+}
+
+void emit_raw(struct emit *out, const void *bytes, size_t n)
+{
+    strbuf_add(&out->bytes, bytes, n);
+}
+
+static int print_emit(struct emit *out, struct err *err)
+{
+    size_t n = out->bytes.len;
+    if (n && fwrite(out->bytes.buf, 1, n, stdout) != n)
+        return err_errno(err, "cannot write standard output");
+    tool_counts.out += out->n;
+    return 0;
+}
+
+static void reset(struct strbuf *s)
+{
+    if (s->cap > KEPT_BYTES)
+        strbuf_release(s);
+    strbuf_clear(s);
+}
+
+static void reset_item(struct item *it)
+{
+    json_decref(it->rec.obj);
+    it->rec.obj = NULL;
+    reset(&it->text);
+    reset(&it->out.bytes);
+    it->out.n = 0;
+    err_clear(&it->err);
+    it->rc = 0;
+}
+
+/* 1 = the batch has records, 0 = end, -1 = reading failed (the batch has the records before). */
+static int fill_batch(struct run *r, struct err *err)
+{
+    size_t bytes = 0;
+    int rc = 1;
+    r->n_items = 0;
+    while (rc > 0 && r->n_items < BATCH_LINES && bytes < BATCH_BYTES) {
+        if (r->n_items > 0 && !lines_ready(&r->lines))
+            break;
+        struct item *it = &r->items[r->n_items];
+        reset_item(it);
+        rc = lines_next(&r->lines, &it->text, &it->cut, &it->err, err);
+        if (rc <= 0)
+            break;
+        it->rec.file = r->lines.file;
+        it->rec.line = r->lines.line;
+        it->rec.index = r->lines.index - 1;
+        bytes += it->text.len;
+        r->n_items++;
+    }
+    return rc < 0 ? -1 : r->n_items > 0;
+}
+
+static void process_item(struct run *r, struct item *it)
+{
+    if (it->rec.obj && it->rc == 0)
+        it->rc = r->filter->process(r->filter->self, &it->rec, &it->out, &it->err);
+}
+
+static void work(void *arg, int64_t i, int thread)
+{
+    struct run *r = arg;
+    struct item *it = &r->items[i];
+    (void)thread;
+    if (!it->err.set)
+        it->rec.obj = line_parse(it->text.buf, it->text.len, it->cut, &it->err);
+    if (!it->rec.obj)
+        it->rc = -1;
+    if (r->filter->serial)
+        return;
+    process_item(r, it);
+    json_decref(it->rec.obj); /* the tree is many times the text; it need not wait its turn */
+    it->rec.obj = NULL;
+}
+
+/* Takes a worked item to the output or to the rejects. */
+static int settle_item(struct run *r, struct item *it, struct err *err)
+{
+    if (r->filter->serial)
+        process_item(r, it);
+    if (it->rc == 0)
+        return print_emit(&it->out, err);
+    if (!it->err.set)
+        err_set(&it->err, "failed without saying why");
+    if (it->rc == JSONL_STOP ||
+        jsonl_bad_record(it->rec.file, it->rec.line, it->text.buf, it->text.len, &it->err) < 0) {
+        *err = it->err;
+        return -1;
+    }
+    return 0;
+}
+
+static int run_batch(struct run *r, struct err *err)
+{
+    pool_for(r->n_items, work, r);
+    for (int i = 0; i < r->n_items; i++)
+        if (settle_item(r, &r->items[i], err) < 0)
+            return -1;
+    /* About to wait for input: somebody may be waiting for these. */
+    if (!lines_ready(&r->lines) && fflush(stdout) != 0)
+        return err_errno(err, "cannot write standard output");
+    return 0;
+}
+
+static int run_all(struct run *r, struct err *err)
+{
+    int more;
+    do {
+        struct err read_err = {0};
+        more = fill_batch(r, &read_err);
+        if (run_batch(r, err) < 0)
+            return -1;
+        if (more < 0) {
+            *err = read_err;
+            return -1;
+        }
+    } while (more > 0);
+    if (!r->filter->finish)
+        return 0;
+    struct emit last = {0};
+    int rc = r->filter->finish(r->filter->self, &last, err);
+    if (rc == 0)
+        rc = print_emit(&last, err);
+    strbuf_release(&last.bytes);
+    return rc < 0 ? -1 : 0;
+}
+
+int jsonl_run(const struct jsonl_filter *f, const char **files, int n_files, struct err *err)
+{
+    struct run r = {.filter = f};
+    if (lines_open(&r.lines, files, n_files, err) < 0)
+        return -1;
+    r.items = xcalloc(BATCH_LINES, sizeof *r.items);
+    int rc = run_all(&r, err);
+    for (int i = 0; i < BATCH_LINES; i++) {
+        json_decref(r.items[i].rec.obj);
+        strbuf_release(&r.items[i].text);
+        strbuf_release(&r.items[i].out.bytes);
+    }
+    free(r.items);
+    lines_close(&r.lines);
+    return rc;
+}

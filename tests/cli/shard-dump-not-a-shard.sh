@@ -1,0 +1,1 @@
+echo '{"tokens":[1]}' | shard-dump

@@ -1,0 +1,1 @@
+shard-pack nothing-here.jsonl
