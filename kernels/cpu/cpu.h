@@ -1,0 +1,251 @@
+/* cpu.h - shared by the CPU kernels; private to this folder.
+ *
+ * Every file here is compiled once per instruction set with -DISA=base|avx2|avx512.  Names that
+ * cross files get the ISA as a suffix, so that the three copies link into one program.
+ */
+#ifndef TP_KERNELS_CPU_CPU_H
+#define TP_KERNELS_CPU_CPU_H
+
+#include "kernels/cpu/state.h"
+#include "kernels/cpu/vec.h"
+#include "kernels/ops.h"
+
+#define ISA_PASTE2(name, isa) name##_##isa
+#define ISA_PASTE(name, isa) ISA_PASTE2(name, isa)
+#define ISA_NAME(name) ISA_PASTE(name, ISA)
+#define ISA_TEXT2(isa) #isa
+#define ISA_TEXT(isa) ISA_TEXT2(isa)
+
+#define cpu_alloc ISA_NAME(cpu_alloc)
+#define cpu_free ISA_NAME(cpu_free)
+#define cpu_copy ISA_NAME(cpu_copy)
+#define cpu_zero ISA_NAME(cpu_zero)
+#define cpu_convert ISA_NAME(cpu_convert)
+#define cpu_scratch ISA_NAME(cpu_scratch)
+#define cpu_shared ISA_NAME(cpu_shared)
+#define cpu_for ISA_NAME(cpu_for)
+#define cpu_rows ISA_NAME(cpu_rows)
+#define tile_run ISA_NAME(tile_run)
+#define cpu_packed_bytes ISA_NAME(cpu_packed_bytes)
+#define cpu_pack_weight ISA_NAME(cpu_pack_weight)
+#define cpu_linear ISA_NAME(cpu_linear)
+#define cpu_linear_backward_input ISA_NAME(cpu_linear_backward_input)
+#define cpu_linear_backward_weight ISA_NAME(cpu_linear_backward_weight)
+#define gemm_run ISA_NAME(gemm_run)
+#define gemm_pack_transposed ISA_NAME(gemm_pack_transposed)
+#define cpu_embedding ISA_NAME(cpu_embedding)
+#define cpu_embedding_backward ISA_NAME(cpu_embedding_backward)
+#define cpu_rmsnorm ISA_NAME(cpu_rmsnorm)
+#define cpu_rmsnorm_backward ISA_NAME(cpu_rmsnorm_backward)
+#define cpu_rope ISA_NAME(cpu_rope)
+#define cpu_swiglu ISA_NAME(cpu_swiglu)
+#define cpu_swiglu_backward ISA_NAME(cpu_swiglu_backward)
+#define cpu_add ISA_NAME(cpu_add)
+#define kv_pack_rows ISA_NAME(kv_pack_rows)
+#define cpu_attention ISA_NAME(cpu_attention)
+#define cpu_attention_backward ISA_NAME(cpu_attention_backward)
+#define cpu_kv_cache_bytes ISA_NAME(cpu_kv_cache_bytes)
+#define cpu_kv_append ISA_NAME(cpu_kv_append)
+#define cpu_kv_copy ISA_NAME(cpu_kv_copy)
+#define cpu_attention_cached ISA_NAME(cpu_attention_cached)
+#define cpu_logprob ISA_NAME(cpu_logprob)
+#define cpu_logprob_backward ISA_NAME(cpu_logprob_backward)
+#define cpu_adamw ISA_NAME(cpu_adamw)
+#define cpu_sum_squares ISA_NAME(cpu_sum_squares)
+
+/* -- mem.c -- */
+void *cpu_alloc(struct dev *dev, size_t bytes);
+void cpu_free(struct dev *dev, void *p);
+void cpu_copy(struct dev *dev, void *dst, const void *src, size_t bytes);
+void cpu_zero(struct dev *dev, void *dst, size_t bytes);
+void cpu_convert(struct dev *dev, void *dst, enum dtype to, const void *src, enum dtype from,
+                 int64_t n);
+/* Makes sure every thread has this much scratch, or this much is shared; false (and dev->error)
+ * when there is no memory.  Contents do not survive the op.  Call outside parallel work. */
+bool cpu_scratch(struct dev *dev, size_t bytes);
+void *cpu_shared(struct dev *dev, size_t bytes);
+/* dev->parallel_for, without its cost when there is nothing to share out. */
+void cpu_for(struct dev *dev, int64_t n, void (*fn)(void *arg, int64_t i, int thread), void *arg);
+/* Calls fn(arg, first, last, thread) over ranges of [0, n) that touch about 16k elements each. */
+void cpu_rows(struct dev *dev, int64_t n, int64_t row_elems,
+              void (*fn)(void *arg, int64_t first, int64_t last, int thread), void *arg);
+
+static inline float *thread_scratch(const struct dev *dev, int thread)
+{
+    return (float *)(void *)((char *)dev->scratch + (size_t)thread * dev->scratch_bytes);
+}
+
+static inline int64_t round_up(int64_t n, int64_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
+static inline int64_t min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline void fail(struct dev *dev, const char *text)
+{
+    if (!dev->error)
+        dev->error = text;
+}
+
+/* -- rows: elements of either type, by index, through floats -- */
+
+static inline const void *elem(const void *p, enum dtype t, int64_t i)
+{
+    return (const char *)p + i * (int64_t)dtype_bytes(t);
+}
+
+static inline void *elem_mut(void *p, enum dtype t, int64_t i)
+{
+    return (char *)p + i * (int64_t)dtype_bytes(t);
+}
+
+/* dst[0, n) = src[i0, i0 + n) */
+static inline void load_floats(float *dst, const void *src, enum dtype t, int64_t i0, int64_t n)
+{
+    if (t == DTYPE_F32) {
+        memcpy(dst, (const float *)src + i0, (size_t)n * 4);
+        return;
+    }
+    const uint16_t *s = (const uint16_t *)src + i0;
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        vstore(dst + i, vload_bf16(s + i));
+    for (; i < n; i++)
+        dst[i] = bf16_to_f32(s[i]);
+}
+
+/* Same, and zeros up to the next multiple of LANES. */
+static inline void load_row(float *dst, const void *src, enum dtype t, int64_t i0, int64_t n)
+{
+    load_floats(dst, src, t, i0, n);
+    for (int64_t i = n; i < round_up(n, LANES); i++)
+        dst[i] = 0;
+}
+
+static inline void store_row(void *dst, enum dtype t, int64_t i0, const float *src, int64_t n)
+{
+    if (t == DTYPE_F32) {
+        memcpy((float *)dst + i0, src, (size_t)n * 4);
+        return;
+    }
+    uint16_t *d = (uint16_t *)dst + i0;
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        vstore_bf16(d + i, vload(src + i));
+    for (; i < n; i++)
+        d[i] = f32_to_bf16(src[i]);
+}
+
+/* -- tile.c: the one inner loop of all matrix products --
+ *
+ * C[rows, np * nv * VW] (+)= A[rows, K] B[K, columns], one fused multiply-add chain per element
+ * over ascending k, from zero or (load) from what C holds; so cutting K changes no bit.
+ * A is fp32, A_STRIDE apart: row-major (TILE_ROWS) or k-major (TILE_COLS).  B's columns are np
+ * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, fp32 or bf16. */
+#define K_BLOCK 256
+#define A_STRIDE 272 /* 17 cache lines: rows do not fall onto the same cache set */
+
+#if VW == 16
+#define TILE_ACC 24 /* accumulators that fit the registers beside B and the broadcast */
+#elif VW == 8
+#define TILE_ACC 12
+#else
+#define TILE_ACC 8
+#endif
+#define NR (2 * VW)       /* columns of a weight panel */
+#define MR (TILE_ACC / 2) /* rows of the tile that goes with it */
+
+enum tile_order { TILE_ROWS, TILE_COLS };
+
+struct tile {
+    const float *a;
+    const void *b;
+    int64_t ldb, panel; /* elements */
+    int64_t K;
+    float *c;
+    int64_t ldc;
+    bool b_bf16, load;
+};
+
+void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows);
+
+/* -- kv_cache.c: keys and values of one (sequence, head) --
+ * K in blocks of LANES positions, transposed: [block][head_dim][LANES]; V row by row, padded to
+ * LANES: [position][v_dim].  Blocks are by absolute position. */
+struct kv_view {
+    void *k, *v;
+    enum dtype dtype;
+    int64_t head_dim, v_dim;
+};
+
+static inline int64_t kv_blocks(int64_t len)
+{
+    return (len + LANES - 1) / LANES;
+}
+
+/* Elements of the K and V of n blocks. */
+static inline int64_t kv_elems(int64_t n_blocks, int64_t head_dim)
+{
+    return n_blocks * LANES * (head_dim + round_up(head_dim, LANES));
+}
+
+static inline struct kv_view kv_view(void *base, enum dtype t, int64_t n_blocks, int64_t head_dim)
+{
+    return (struct kv_view){
+        .k = base,
+        .v = elem_mut(base, t, n_blocks * LANES * head_dim),
+        .dtype = t,
+        .head_dim = head_dim,
+        .v_dim = round_up(head_dim, LANES),
+    };
+}
+
+static inline struct kv_view kv_slot_view(void *cache, enum dtype t, const struct kv_shape *s,
+                                          int64_t slot, int64_t head)
+{
+    int64_t blocks = kv_blocks(s->max_len);
+    int64_t at = (slot * s->n_kv_heads + head) * kv_elems(blocks, s->head_dim);
+    return kv_view(elem_mut(cache, t, at), t, blocks, s->head_dim);
+}
+
+/* Packs n rows from position 0; row i is at element at + i * stride of k and v. */
+void kv_pack_rows(const struct kv_view *kv, const void *k, const void *v, enum dtype from,
+                  int64_t at, int64_t stride, int64_t n);
+
+#define MAX_HEAD_DIM K_BLOCK
+
+/* -- the table's other entries -- */
+size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K);
+void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K);
+void cpu_linear(struct dev *dev, const struct linear_args *a);
+void cpu_linear_backward_input(struct dev *dev, const struct linear_backward_input_args *a);
+void cpu_linear_backward_weight(struct dev *dev, const struct linear_backward_weight_args *a);
+void cpu_embedding(struct dev *dev, const struct embedding_args *a);
+void cpu_embedding_backward(struct dev *dev, const struct embedding_backward_args *a);
+void cpu_rmsnorm(struct dev *dev, const struct rmsnorm_args *a);
+void cpu_rmsnorm_backward(struct dev *dev, const struct rmsnorm_backward_args *a);
+void cpu_rope(struct dev *dev, const struct rope_args *a);
+void cpu_swiglu(struct dev *dev, const struct swiglu_args *a);
+void cpu_swiglu_backward(struct dev *dev, const struct swiglu_backward_args *a);
+void cpu_add(struct dev *dev, void *acc, const void *x, int64_t n);
+void cpu_attention(struct dev *dev, const struct attention_args *a);
+void cpu_attention_backward(struct dev *dev, const struct attention_backward_args *a);
+size_t cpu_kv_cache_bytes(struct dev *dev, const struct kv_shape *shape);
+void cpu_kv_append(struct dev *dev, const struct kv_append_args *a);
+void cpu_kv_copy(struct dev *dev, const struct kv_copy_args *a);
+void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a);
+void cpu_logprob(struct dev *dev, const struct logprob_args *a);
+void cpu_logprob_backward(struct dev *dev, const struct logprob_backward_args *a);
+void cpu_adamw(struct dev *dev, const struct adamw_args *a);
+double cpu_sum_squares(struct dev *dev, const void *x, int64_t n);
+
+#endif

@@ -1,0 +1,113 @@
+/* linear.c - a linear layer: packing, forward, both gradients. */
+#include "kernels/cpu/gemm.h"
+
+size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K)
+{
+    return (size_t)round_up(N, NR) * (size_t)K * dtype_bytes(dev->dtype);
+}
+
+struct pack_job {
+    enum dtype t;
+    void *dst;
+    const void *w;
+    int64_t N, K;
+};
+
+static void pack_panels(void *arg, int64_t first, int64_t last, int thread)
+{
+    const struct pack_job *j = arg;
+    (void)thread;
+    for (int64_t p = first; p < last; p++)
+        gemm_pack_transposed(elem_mut(j->dst, j->t, p * j->K * NR), j->w, j->t, j->N, j->K, p * NR,
+                             0, j->K);
+}
+
+void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K)
+{
+    struct pack_job j = {dev->dtype, packed, w, N, K};
+    cpu_rows(dev, (N + NR - 1) / NR, K * NR, pack_panels, &j);
+}
+
+void cpu_linear(struct dev *dev, const struct linear_args *a)
+{
+    struct gemm g = {
+        .M = a->M,
+        .N = a->N,
+        .K = a->K,
+        .a = a->x,
+        .lda = a->K,
+        .a_order = TILE_ROWS,
+        .b = a->packed ? a->packed : a->w,
+        .ldb = a->K,
+        .b_layout = a->packed ? B_PANELS : B_TRANSPOSED,
+        .bias = a->bias,
+        .c = a->y,
+        .c_type = a->y_acc ? dev->acc : dev->dtype,
+        .w = dev->dtype,
+        .accumulate = a->accumulate,
+    };
+    gemm_run(dev, &g);
+}
+
+void cpu_linear_backward_input(struct dev *dev, const struct linear_backward_input_args *a)
+{
+    struct gemm g = {
+        .M = a->M,
+        .N = a->K,
+        .K = a->N,
+        .a = a->dy,
+        .lda = a->N,
+        .a_order = TILE_ROWS,
+        .b = a->w,
+        .ldb = a->K,
+        .b_layout = B_ROWS,
+        .c = a->dx,
+        .c_type = a->dx_acc ? dev->acc : dev->dtype,
+        .w = dev->dtype,
+        .accumulate = a->accumulate,
+    };
+    gemm_run(dev, &g);
+}
+
+#define BIAS_COLUMNS 64
+
+/* Columns are shared out, so each sum runs over ascending tokens whatever the threads. */
+static void bias_columns(void *arg, int64_t i, int thread)
+{
+    const struct gemm *g = arg;
+    int64_t n0 = i * BIAS_COLUMNS, n = min_i64(BIAS_COLUMNS, g->M - n0);
+    float sum[BIAS_COLUMNS] = {0}, row[BIAS_COLUMNS];
+    (void)thread;
+    for (int64_t k = 0; k < g->K; k++) {
+        load_floats(row, g->a, g->w, k * g->lda + n0, n);
+        for (int64_t j = 0; j < n; j++)
+            sum[j] += row[j];
+    }
+    float *bias = (float *)g->c + n0;
+    for (int64_t j = 0; j < n; j++)
+        bias[j] += sum[j];
+}
+
+void cpu_linear_backward_weight(struct dev *dev, const struct linear_backward_weight_args *a)
+{
+    struct gemm g = {
+        .M = a->N,
+        .N = a->K,
+        .K = a->M,
+        .a = a->dy,
+        .lda = a->N,
+        .a_order = TILE_COLS,
+        .b = a->x,
+        .ldb = a->K,
+        .b_layout = B_ROWS,
+        .c = a->dw,
+        .c_type = dev->acc,
+        .w = dev->dtype,
+        .accumulate = true,
+    };
+    gemm_run(dev, &g);
+    if (!a->dbias)
+        return;
+    g.c = a->dbias;
+    cpu_for(dev, (a->N + BIAS_COLUMNS - 1) / BIAS_COLUMNS, bias_columns, &g);
+}

@@ -1,0 +1,12 @@
+/* state.h - what dev->backend points to in the CPU backend. */
+#ifndef TP_KERNELS_CPU_STATE_H
+#define TP_KERNELS_CPU_STATE_H
+
+#include <stddef.h>
+
+struct cpu_state {
+    void *shared; /* scratch seen by all threads, grown as needed */
+    size_t shared_bytes;
+};
+
+#endif

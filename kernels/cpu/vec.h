@@ -1,0 +1,211 @@
+/* vec.h - vectors of floats, as wide as the instruction set this file is compiled for.
+ *
+ * GNU vector extensions do the arithmetic.  Intrinsics stand only where the extensions have no
+ * word for it (fused multiply-add at a fixed place, bf16 widening, max) and where every ISA must
+ * do the same thing in every copy of the code: a compiler that is free to contract a*b+c could
+ * fuse one copy and not the other, and rows would no longer agree bit by bit.
+ */
+#ifndef TP_KERNELS_CPU_VEC_H
+#define TP_KERNELS_CPU_VEC_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define VW 16
+#elif defined(__AVX2__)
+#define VW 8
+#else
+#define VW 4
+#endif
+
+#define LANES 16        /* every reduction over a row has this many lanes */
+#define LV (LANES / VW) /* vectors per LANES */
+
+typedef float vf __attribute__((vector_size(VW * 4)));
+typedef int32_t vi __attribute__((vector_size(VW * 4)));
+typedef uint32_t vu __attribute__((vector_size(VW * 4)));
+typedef float vf_mem __attribute__((vector_size(VW * 4), aligned(4), may_alias));
+
+static inline vf vload(const float *p)
+{
+    return *(const vf_mem *)p;
+}
+
+static inline void vstore(float *p, vf v)
+{
+    *(vf_mem *)p = v;
+}
+
+static inline vf vset(float x)
+{
+    return x - (vf){0}; /* x - 0 keeps the sign of zero */
+}
+
+#if defined(__AVX512F__)
+
+static inline vf vfma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+/* b where either is NaN */
+static inline vf vmax(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+static inline vf vload_bf16(const uint16_t *p)
+{
+    __m256i h = _mm256_loadu_si256((const void *)p);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+}
+
+static inline void vnarrow(uint16_t *p, vu v)
+{
+    _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)v));
+}
+
+static inline vf vzero_below(vf value, vf x, float limit)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), value);
+}
+
+#elif defined(__AVX2__)
+
+static inline vf vfma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vf vmax(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+static inline vf vload_bf16(const uint16_t *p)
+{
+    __m128i h = _mm_loadu_si128((const void *)p);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+}
+
+static inline void vnarrow(uint16_t *p, vu v)
+{
+    __m256i w = (__m256i)v;
+    __m128i lo = _mm256_castsi256_si128(w), hi = _mm256_extracti128_si256(w, 1);
+    _mm_storeu_si128((void *)p, _mm_packus_epi32(lo, hi));
+}
+
+static inline vf vzero_below(vf value, vf x, float limit)
+{
+    return _mm256_and_ps(value, _mm256_cmp_ps(x, _mm256_set1_ps(limit), _CMP_NLT_UQ));
+}
+
+#else
+
+static inline vf vfma(vf a, vf b, vf c)
+{
+    return a * b + c;
+}
+
+static inline vf vmax(vf a, vf b)
+{
+    vi m = a > b;
+    return (vf)((m & (vi)a) | (~m & (vi)b));
+}
+
+static inline vf vload_bf16(const uint16_t *p)
+{
+    vu u = {p[0], p[1], p[2], p[3]};
+    return (vf)(u << 16);
+}
+
+static inline void vnarrow(uint16_t *p, vu v)
+{
+    for (int i = 0; i < VW; i++)
+        p[i] = (uint16_t)v[i];
+}
+
+static inline vf vzero_below(vf value, vf x, float limit)
+{
+    return (vf)((vi)value & ~(x < vset(limit)));
+}
+
+#endif
+
+/* Round to nearest even; a NaN stays a NaN. */
+static inline void vstore_bf16(uint16_t *p, vf v)
+{
+    vu u = (vu)v;
+    vu nan = (vu)(v != v);
+    vu r = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    vnarrow(p, (nan & ((u >> 16) | 0x40u)) | (~nan & r));
+}
+
+static inline float bf16_to_f32(uint16_t h)
+{
+    uint32_t u = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+
+static inline uint16_t f32_to_bf16(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    if (f != f)
+        return (uint16_t)(u >> 16 | 0x40u);
+    return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+
+/* e^x to about 1 ulp.  Below -87.33 the result is 0 (subnormals are flushed), above 88.72 inf.
+ * x = n ln2 + r, Cephes' polynomial for e^r; 2^n in two factors, since n may be 128. */
+static inline vf vexp(vf x)
+{
+    const float low = -87.336544f;
+    vf t = vmax(vset(low), x);
+    t = -vmax(vset(-89.0f), -t);
+    vf shifted = vfma(t, vset(1.44269504088896341f), vset(12582912.0f)); /* 1.5 * 2^23: rounds */
+    vf n = shifted - 12582912.0f;
+    vf r = vfma(n, vset(-0.693359375f), t);
+    r = vfma(n, vset(2.12194440e-4f), r);
+    vf p = vset(1.9875691500e-4f);
+    p = vfma(p, r, vset(1.3981999507e-3f));
+    p = vfma(p, r, vset(8.3334519073e-3f));
+    p = vfma(p, r, vset(4.1665795894e-2f));
+    p = vfma(p, r, vset(1.6666665459e-1f));
+    p = vfma(p, r, vset(5.0000001201e-1f));
+    p = vfma(p, r * r, r) + 1.0f;
+    vi k = (vi)shifted - 0x4b400000; /* the integer n, from the low mantissa bits */
+    vi half = k >> 1;
+    p = p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
+    return vzero_below(p, x, low);
+}
+
+/* Sum and maximum of LANES partial results, in one fixed tree. */
+static inline float lanes_sum(const vf s[LV])
+{
+    float l[LANES];
+    for (int i = 0; i < LV; i++)
+        vstore(l + i * VW, s[i]);
+    for (int step = LANES / 2; step; step /= 2)
+        for (int i = 0; i < step; i++)
+            l[i] += l[i + step];
+    return l[0];
+}
+
+static inline float lanes_max(vf m)
+{
+    float best = m[0];
+    for (int i = 1; i < VW; i++)
+        best = m[i] > best ? m[i] : best;
+    return best;
+}
+
+#endif

@@ -1,0 +1,311 @@
+/* ops.h - the numerical operations, as one table that each backend fills.
+ *
+ * A backend is a folder: cpu/ (compiled once per instruction set), ref/ (plain
+ * double loops, tests only), later cuda/.  Callers hold a `struct dev`, get
+ * memory from it and call dev->ops->OP(dev, &args).  Launchers return nothing;
+ * the device keeps its first error (dev_error()), like ferror().
+ *
+ * Memory.  Every pointer in an args struct is device memory unless it says
+ * "host".  Three element types occur:
+ *   W    dev->dtype: weights and activations (F32 or BF16; F64 in ref/)
+ *   acc  dev->acc: residual stream, gradients of weights, softmax statistics,
+ *        master weights and moments (F32; F64 in ref/)
+ *   i32  int32_t
+ * Matrices are row-major; weights are [out, in] as in safetensors.
+ *
+ * Exactness.  Each result row is a function of its own inputs alone: one fixed
+ * order over k in matrix products, one fixed order over keys (by absolute
+ * position) in attention, fixed-shape reductions.  So it does not depend on the
+ * number of rows in the call, where a row stands, how a sequence was cut into
+ * calls, or the number of threads.  Reductions over tokens (weight gradients)
+ * run in ascending token order.
+ *
+ * Compiles as C17 and C++; includes nothing of common/.
+ */
+#ifndef TP_KERNELS_OPS_H
+#define TP_KERNELS_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OPS_ABI 1
+
+enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F64 };
+
+static inline size_t dtype_bytes(enum dtype t)
+{
+    return t == DTYPE_BF16 ? 2 : t == DTYPE_F32 ? 4 : 8;
+}
+
+struct ops;
+
+/* Runs fn(arg, i, thread) for i in [0, n), thread in [0, n_threads); the host's thread pool, handed
+ * in by the opener. */
+typedef void (*dev_parallel_for)(int64_t n, void (*fn)(void *arg, int64_t i, int thread),
+                                 void *arg);
+
+struct dev {
+    const struct ops *ops;
+    const char *name;       /* "cpu/avx512", "ref" */
+    enum dtype dtype, acc;
+    int n_threads;
+    dev_parallel_for parallel_for;
+    void *scratch;          /* backend's own, grown as needed: [n_threads] x scratch_bytes */
+    size_t scratch_bytes;
+    const char *error;      /* first error, NULL = none */
+    void *backend;          /* backend's own state */
+};
+
+/* y[M,N] = x[M,K] w[N,K]^T + bias[N].  bias may be NULL.
+ * accumulate: y += instead of y =.  y_acc: y is acc instead of W. */
+struct linear_args {
+    void *y;            /* [M, N] W, or acc if y_acc */
+    const void *x;      /* [M, K] W */
+    const void *w;      /* [N, K] W */
+    const void *packed; /* pack_weight()'s copy of w, or NULL (then packed on the fly) */
+    const void *bias;   /* [N] W or NULL */
+    int64_t M, N, K;
+    bool accumulate, y_acc;
+};
+
+/* dx[M,K] (+)= dy[M,N] w[N,K].  dx is W, or acc if dx_acc. */
+struct linear_backward_input_args {
+    void *dx;
+    const void *dy; /* [M, N] W */
+    const void *w;  /* [N, K] W */
+    int64_t M, N, K;
+    bool accumulate, dx_acc;
+};
+
+/* dw[N,K] += dy[M,N]^T x[M,K], and dbias[N] += column sums of dy if dbias is not NULL. */
+struct linear_backward_weight_args {
+    void *dw;       /* [N, K] acc */
+    void *dbias;    /* [N] acc or NULL */
+    const void *dy; /* [M, N] W */
+    const void *x;  /* [M, K] W */
+    int64_t M, N, K;
+};
+
+/* Copies rows of the table: x[i] = table[tokens[i]].  Backward: dtable[tokens[i]] += dx[i], in
+ * ascending i. */
+struct embedding_args {
+    void *x;               /* [n, dim] acc */
+    const void *table;     /* [vocab, dim] W */
+    const int32_t *tokens; /* [n] i32 */
+    int64_t n, dim, vocab;
+};
+struct embedding_backward_args {
+    void *dtable;          /* [vocab, dim] acc */
+    const void *dx;        /* [n, dim] acc */
+    const int32_t *tokens; /* [n] */
+    int64_t n, dim, vocab;
+};
+
+/* Root mean square normalisation (Zhang and Sennrich, arXiv:1910.07467) of each row:
+ * y = x * rsqrt(mean(x^2) + eps) * w.  round_first: x * rstd is rounded to W before the product
+ * with w (Llama, Qwen); otherwise one rounding at the end (Olmo).
+ * Rows: n_rows of dim elements; row r starts at x + (r / heads) * stride + (r % heads) * dim, so
+ * that heads = 1, stride = dim is a plain matrix and heads = n_heads is a per-head QK-norm in
+ * place.  x is W, or acc if x_acc.  y is W unless y_acc (then y_accumulate adds to it).
+ * y may be x when the types agree. */
+struct rmsnorm_args {
+    void *y;
+    const void *x;
+    const void *w; /* [dim] W */
+    void *rstd;    /* [n_rows] acc, kept for backward; may be NULL */
+    int64_t n_rows, dim, heads, x_stride, y_stride;
+    double eps;
+    bool x_acc, y_acc, y_accumulate, round_first;
+};
+/* dx (+)= gradient; dw[dim] += gradient, rows in ascending order.  x is the forward's input. */
+struct rmsnorm_backward_args {
+    void *dx;       /* W, or acc if dx_acc; layout of x; may be dy when the types agree */
+    void *dw;       /* [dim] acc */
+    const void *dy; /* W, or acc if dy_acc; layout of y */
+    const void *x;
+    const void *w;
+    const void *rstd; /* [n_rows] acc */
+    int64_t n_rows, dim, heads, x_stride, y_stride; /* dx has x's stride, dy has y's */
+    bool x_acc, dx_acc, dy_acc, dx_accumulate;
+};
+
+/* Rotary positions in place, rotate-half layout (pairs (i, i + head_dim/2)): Su et al.,
+ * arXiv:2104.09864.  inverse rotates back, which is the backward pass (for scaled tables the
+ * transpose, not the inverse: the scale multiplies in both). */
+struct rope_args {
+    void *x;                  /* row i, head h at x + i * stride + h * head_dim, W */
+    const int32_t *positions; /* [n] */
+    const void *cos, *sin;    /* [max_pos, head_dim / 2] acc, any scale included */
+    int64_t n, heads, head_dim, stride;
+    bool inverse;
+};
+
+/* h = silu(gate) * up.  gate and up are rows of one [n, 2 * dim] matrix: gate first. */
+struct swiglu_args {
+    void *h;             /* [n, dim] W */
+    const void *gate_up; /* [n, 2 * dim] W */
+    int64_t n, dim;
+};
+struct swiglu_backward_args {
+    void *dgate_up;      /* [n, 2 * dim] W; may be gate_up itself */
+    const void *dh;      /* [n, dim] W */
+    const void *gate_up;
+    int64_t n, dim;
+};
+
+/* Causal attention within packed sequences.  Query head h uses key head h / (n_heads / n_kv_heads).
+ * window > 0: position i sees j with i - window < j <= i (itself included); 0: all before it.
+ * q, k, v are slices of rows: row i at q + i * q_stride elements. */
+struct attention_args {
+    void *out;      /* [n, n_heads * head_dim] W */
+    void *lse;      /* [n, n_heads] acc: log-sum-exp of the scaled scores, for backward; or NULL */
+    const void *q;  /* [n, n_heads, head_dim] W */
+    const void *k, *v; /* [n, n_kv_heads, head_dim] W */
+    const int32_t *seq_start; /* host [n_seqs + 1], ascending; seq_start[n_seqs] = n */
+    int64_t n, n_seqs, n_heads, n_kv_heads, head_dim, q_stride, kv_stride, window;
+    double scale;
+};
+struct attention_backward_args {
+    void *dq, *dk, *dv; /* layouts and strides of q, k, v; overwritten */
+    const void *dout, *out;
+    const void *lse;
+    const void *q, *k, *v;
+    const int32_t *seq_start; /* host */
+    int64_t n, n_seqs, n_heads, n_kv_heads, head_dim, q_stride, kv_stride, window;
+    double scale;
+};
+
+/* A KV cache of one layer: n_slots sequences of up to max_len positions, in a layout of the
+ * backend's own, kv_cache_bytes() long. */
+struct kv_shape {
+    int64_t n_slots, max_len, n_kv_heads, head_dim;
+};
+/* Writes row i of k and v at (slot[i], pos[i]).  A slot is filled in ascending positions: writing
+ * one may clear those after it. */
+struct kv_append_args {
+    void *cache;
+    struct kv_shape shape;
+    const void *k, *v; /* row i at k + i * kv_stride, W */
+    const int32_t *slot, *pos; /* [n] */
+    int64_t n, kv_stride;
+};
+/* Copies positions [0, len) of slot src to slot dst. */
+struct kv_copy_args {
+    void *cache;
+    struct kv_shape shape;
+    int32_t src, dst;
+    int64_t len;
+};
+/* Row i attends to positions 0..pos[i] (or the window) of slot[i]; its own k and v have been
+ * appended.  Bitwise equal to attention() over the same sequence. */
+struct attention_cached_args {
+    void *out;         /* [n, n_heads * head_dim] W */
+    const void *q;     /* row i at q + i * q_stride, W */
+    const void *cache;
+    struct kv_shape shape;
+    const int32_t *slot, *pos; /* [n] */
+    int64_t n, n_heads, q_stride, window;
+    double scale;
+};
+
+/* Log-probability of the target under softmax(inv_temp[i] * logits[i]), online log-sum-exp
+ * (Milakov and Gimelshein, arXiv:1805.02867), and the entropy of that distribution.
+ * vocab entries are used of rows that are stride long. */
+struct logprob_args {
+    void *logprobs;         /* [n] acc */
+    void *lse;              /* [n] acc: log-sum-exp of the scaled logits; or NULL */
+    void *entropy;          /* [n] acc, or NULL */
+    const void *logits;     /* [n, stride] acc */
+    const int32_t *targets; /* [n], in [0, vocab) */
+    const void *inv_temp;   /* [n] acc, or NULL = 1 */
+    int64_t n, vocab, stride;
+};
+/* dlogits[i,v] = inv_temp[i] * (dlogprobs[i] * ((v == target) - p[v]) + 2 * dz[i] * lse[i] * p[v]),
+ * p = softmax of the scaled logits: the second term is the gradient of dz * lse^2 (z-loss).
+ * Columns from vocab to stride get 0. */
+struct logprob_backward_args {
+    void *dlogits;          /* [n, stride] W */
+    const void *logits;     /* [n, stride] acc */
+    const void *lse;        /* [n] acc, from the forward */
+    const void *dlogprobs;  /* [n] acc */
+    const void *dz;         /* [n] acc, or NULL = 0 */
+    const int32_t *targets;
+    const void *inv_temp;
+    int64_t n, vocab, stride;
+};
+
+/* AdamW (Loshchilov and Hutter, arXiv:1711.05101) on fp32 masters:
+ *   g = grad * grad_scale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2
+ *   master -= lr * (m / bias1 / (sqrt(v / bias2) + eps) + weight_decay * master)
+ * where biasN = 1 - bN^step; then weights = master rounded to W. */
+struct adamw_args {
+    void *master, *m, *v; /* [n] acc */
+    const void *grad;     /* [n] acc */
+    void *weights;        /* [n] W; may be master when the types agree */
+    int64_t n;
+    double lr, beta1, beta2, eps, weight_decay, bias1, bias2, grad_scale;
+};
+
+struct ops {
+    int abi;
+    const char *name;
+    /* -- memory -- */
+    void *(*alloc)(struct dev *dev, size_t bytes); /* zeroed, 64-byte aligned; NULL = none left */
+    void (*free)(struct dev *dev, void *p);
+    void (*upload)(struct dev *dev, void *dst, const void *host, size_t bytes);
+    void (*download)(struct dev *dev, void *host, const void *src, size_t bytes);
+    void (*copy)(struct dev *dev, void *dst, const void *src, size_t bytes);
+    void (*zero)(struct dev *dev, void *dst, size_t bytes);
+    void (*convert)(struct dev *dev, void *dst, enum dtype to, const void *src, enum dtype from,
+                    int64_t n);
+    /* -- matrix products -- */
+    size_t (*packed_bytes)(struct dev *dev, int64_t N, int64_t K); /* 0 = packing not used */
+    void (*pack_weight)(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K);
+    void (*linear)(struct dev *dev, const struct linear_args *a);
+    void (*linear_backward_input)(struct dev *dev, const struct linear_backward_input_args *a);
+    void (*linear_backward_weight)(struct dev *dev, const struct linear_backward_weight_args *a);
+    /* -- rows -- */
+    void (*embedding)(struct dev *dev, const struct embedding_args *a);
+    void (*embedding_backward)(struct dev *dev, const struct embedding_backward_args *a);
+    void (*rmsnorm)(struct dev *dev, const struct rmsnorm_args *a);
+    void (*rmsnorm_backward)(struct dev *dev, const struct rmsnorm_backward_args *a);
+    void (*rope)(struct dev *dev, const struct rope_args *a);
+    void (*swiglu)(struct dev *dev, const struct swiglu_args *a);
+    void (*swiglu_backward)(struct dev *dev, const struct swiglu_backward_args *a);
+    /* acc += W, elementwise */
+    void (*add)(struct dev *dev, void *acc, const void *x, int64_t n);
+    /* -- attention -- */
+    void (*attention)(struct dev *dev, const struct attention_args *a);
+    void (*attention_backward)(struct dev *dev, const struct attention_backward_args *a);
+    size_t (*kv_cache_bytes)(struct dev *dev, const struct kv_shape *shape);
+    void (*kv_append)(struct dev *dev, const struct kv_append_args *a);
+    void (*kv_copy)(struct dev *dev, const struct kv_copy_args *a);
+    void (*attention_cached)(struct dev *dev, const struct attention_cached_args *a);
+    /* -- loss -- */
+    void (*logprob)(struct dev *dev, const struct logprob_args *a);
+    void (*logprob_backward)(struct dev *dev, const struct logprob_backward_args *a);
+    /* -- optimiser -- */
+    void (*adamw)(struct dev *dev, const struct adamw_args *a);
+    double (*sum_squares)(struct dev *dev, const void *x, int64_t n); /* acc; fixed order */
+};
+
+/* Opens the best CPU backend for this machine (or the one named by the environment variable
+ * THINKPIPE_CPU: base, avx2, avx512), with dtype F32 or BF16.  Returns 0, or -1 with *error set to
+ * a static text.  dev is zeroed first. */
+int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_for parallel_for,
+                 const char **error);
+void dev_close(struct dev *dev);
+static inline const char *dev_error(const struct dev *dev)
+{
+    return dev->error;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

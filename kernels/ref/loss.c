@@ -1,0 +1,69 @@
+/* loss.c - reference: log-probabilities, their gradient, the optimiser's step. */
+#include <math.h>
+
+#include "kernels/ref/ref_ops.h"
+
+void ref_logprob(struct dev *dev, const struct logprob_args *a)
+{
+    (void)dev;
+    for (int64_t i = 0; i < a->n; i++) {
+        const double *row = (const double *)a->logits + i * a->stride;
+        double t = a->inv_temp ? ((const double *)a->inv_temp)[i] : 1;
+        double max = -INFINITY, sum = 0, entropy = 0;
+        for (int64_t v = 0; v < a->vocab; v++)
+            max = fmax(max, t * row[v]);
+        for (int64_t v = 0; v < a->vocab; v++)
+            sum += exp(t * row[v] - max);
+        double lse = max + log(sum);
+        for (int64_t v = 0; v < a->vocab; v++) {
+            double logp = t * row[v] - lse;
+            entropy -= logp > -700 ? exp(logp) * logp : 0;
+        }
+        ((double *)a->logprobs)[i] = t * row[a->targets[i]] - lse;
+        if (a->lse)
+            ((double *)a->lse)[i] = lse;
+        if (a->entropy)
+            ((double *)a->entropy)[i] = entropy;
+    }
+}
+
+void ref_logprob_backward(struct dev *dev, const struct logprob_backward_args *a)
+{
+    (void)dev;
+    for (int64_t i = 0; i < a->n; i++) {
+        const double *row = (const double *)a->logits + i * a->stride;
+        double *d = (double *)a->dlogits + i * a->stride;
+        double t = a->inv_temp ? ((const double *)a->inv_temp)[i] : 1;
+        double dz = a->dz ? ((const double *)a->dz)[i] : 0;
+        double lse = ((const double *)a->lse)[i], dlp = ((const double *)a->dlogprobs)[i];
+        for (int64_t v = 0; v < a->vocab; v++) {
+            double p = exp(t * row[v] - lse);
+            d[v] = t * (dlp * ((v == a->targets[i]) - p) + 2 * dz * lse * p);
+        }
+        for (int64_t v = a->vocab; v < a->stride; v++)
+            d[v] = 0;
+    }
+}
+
+void ref_adamw(struct dev *dev, const struct adamw_args *a)
+{
+    double *w = a->master, *m = a->m, *v = a->v;
+    (void)dev;
+    for (int64_t i = 0; i < a->n; i++) {
+        double g = ((const double *)a->grad)[i] * a->grad_scale;
+        m[i] = a->beta1 * m[i] + (1 - a->beta1) * g;
+        v[i] = a->beta2 * v[i] + (1 - a->beta2) * g * g;
+        w[i] -=
+            a->lr * (m[i] / a->bias1 / (sqrt(v[i] / a->bias2) + a->eps) + a->weight_decay * w[i]);
+        ((double *)a->weights)[i] = w[i];
+    }
+}
+
+double ref_sum_squares(struct dev *dev, const void *x, int64_t n)
+{
+    double sum = 0;
+    (void)dev;
+    for (int64_t i = 0; i < n; i++)
+        sum += ((const double *)x)[i] * ((const double *)x)[i];
+    return sum;
+}

@@ -1,0 +1,285 @@
+/* bench_ops.c - speed of the CPU operations, as Markdown tables.
+ *
+ * Matrix products are given as a share of what a loop of independent fused multiply-adds reaches
+ * in the same process, since the machine's clock and neighbours change from run to run.
+ *
+ *     bench_ops [f32|bf16] [threads]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/pool.h"
+#include "kernels/ops.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+static struct dev dev;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds per call: the best of several batches of at least 30 ms. */
+static double best_time(void (*fn)(void *arg), void *arg)
+{
+    double best = 1e30;
+    fn(arg);
+    for (int i = 0; i < 5; i++) {
+        double t0 = now(), t;
+        int n = 0;
+        do {
+            fn(arg);
+            n++;
+            t = now() - t0;
+        } while (t < 0.03);
+        best = t / n < best ? t / n : best;
+    }
+    return best;
+}
+
+/* -- the peak: 16 chains of multiply-adds, nothing from memory -- */
+
+#define PEAK_LOOPS 100000
+#define PEAK_CHAINS 16
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static float peak_avx512(void)
+{
+    __m512 c[PEAK_CHAINS], x = _mm512_set1_ps(0.999f), sum = _mm512_setzero_ps();
+    for (int k = 0; k < PEAK_CHAINS; k++)
+        c[k] = _mm512_set1_ps((float)k);
+    for (int i = 0; i < PEAK_LOOPS; i++)
+#pragma GCC unroll 16
+        for (int k = 0; k < PEAK_CHAINS; k++)
+            c[k] = _mm512_fmadd_ps(c[k], x, x);
+    for (int k = 0; k < PEAK_CHAINS; k++)
+        sum = _mm512_add_ps(sum, c[k]);
+    return _mm512_reduce_add_ps(sum);
+}
+
+__attribute__((target("avx2,fma"))) static float peak_avx2(void)
+{
+    __m256 c[12], x = _mm256_set1_ps(0.999f), sum = _mm256_setzero_ps();
+    float out[8];
+    for (int k = 0; k < 12; k++)
+        c[k] = _mm256_set1_ps((float)k);
+    for (int i = 0; i < PEAK_LOOPS; i++)
+#pragma GCC unroll 16
+        for (int k = 0; k < 12; k++)
+            c[k] = _mm256_fmadd_ps(c[k], x, x);
+    for (int k = 0; k < 12; k++)
+        sum = _mm256_add_ps(sum, c[k]);
+    _mm256_storeu_ps(out, sum);
+    return out[0];
+}
+#endif
+
+static double peak_flops; /* of one call */
+
+static void peak_one(void *arg, int64_t i, int thread)
+{
+    volatile float sink = 0;
+    (void)arg, (void)i, (void)thread;
+#if defined(__x86_64__)
+    if (strcmp(dev.name, "cpu/avx512") == 0) {
+        sink = peak_avx512();
+        peak_flops = 2.0 * 16 * PEAK_CHAINS * PEAK_LOOPS;
+        return;
+    }
+    if (__builtin_cpu_supports("fma")) {
+        sink = peak_avx2();
+        peak_flops = 2.0 * 8 * 12 * PEAK_LOOPS;
+        return;
+    }
+#endif
+    (void)sink;
+    peak_flops = 0;
+}
+
+static void peak_all(void *arg)
+{
+    (void)arg;
+    pool_for(pool_threads(), peak_one, NULL);
+}
+
+/* -- matrix products -- */
+
+static void fill(void *p, enum dtype t, int64_t n)
+{
+    float *x = malloc((size_t)n * sizeof *x);
+    if (!x)
+        exit(1);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)((i * 2654435761u >> 7) % 1024) / 512 - 1;
+    dev.ops->convert(&dev, p, t, x, DTYPE_F32, n);
+    free(x);
+}
+
+static void *filled(enum dtype t, int64_t n)
+{
+    void *p = dev.ops->alloc(&dev, (size_t)n * dtype_bytes(t));
+    fill(p, t, n);
+    return p;
+}
+
+static void run_linear(void *arg)
+{
+    dev.ops->linear(&dev, arg);
+}
+
+static void run_input(void *arg)
+{
+    dev.ops->linear_backward_input(&dev, arg);
+}
+
+static void run_weight(void *arg)
+{
+    dev.ops->linear_backward_weight(&dev, arg);
+}
+
+static void run_pack(void *arg)
+{
+    struct linear_args *a = arg;
+    void *packed;
+    memcpy(&packed, &a->packed, sizeof packed);
+    dev.ops->pack_weight(&dev, packed, a->w, a->N, a->K);
+}
+
+static void bench_product(int64_t M, int64_t N, int64_t K, double peak)
+{
+    enum dtype t = dev.dtype;
+    void *x = filled(t, M * K), *w = filled(t, N * K), *y = filled(t, M * N);
+    void *dw = filled(DTYPE_F32, N * K);
+    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K));
+    struct linear_args f = {.y = y, .x = x, .w = w, .packed = packed, .M = M, .N = N, .K = K};
+    struct linear_backward_input_args i = {.dx = x, .dy = y, .w = w, .M = M, .N = N, .K = K};
+    struct linear_backward_weight_args g = {.dw = dw, .dy = y, .x = x, .M = M, .N = N, .K = K};
+    double pack = best_time(run_pack, &f);
+    double flops = 2e-9 * (double)M * (double)N * (double)K;
+    double forward = flops / best_time(run_linear, &f);
+    double bytes = 1e-9 * (double)(N * K) * (double)dtype_bytes(t) * forward / flops;
+    fill(y, t, M * N);
+    double input = flops / best_time(run_input, &i);
+    fill(x, t, M * K);
+    double weight = flops / best_time(run_weight, &g);
+    printf("| %d | %d | %d | %.0f (%.0f%%) | %.1f | %.0f (%.0f%%) | %.0f (%.0f%%) | %.0f |\n",
+           (int)M, (int)N, (int)K, forward, 100 * forward / peak, bytes, input, 100 * input / peak,
+           weight, 100 * weight / peak, pack * 1e6);
+    fflush(stdout);
+    void *all[] = {x, w, y, dw, packed};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        dev.ops->free(&dev, all[k]);
+}
+
+/* -- attention -- */
+
+static void run_attention(void *arg)
+{
+    dev.ops->attention(&dev, arg);
+}
+
+static void run_attention_backward(void *arg)
+{
+    dev.ops->attention_backward(&dev, arg);
+}
+
+static void bench_attention(int64_t len, int64_t n_seqs, int64_t heads, int64_t kv_heads,
+                            int64_t hd, double peak)
+{
+    int64_t n = len * n_seqs, row = (heads + 2 * kv_heads) * hd;
+    enum dtype t = dev.dtype;
+    char *qkv = filled(t, n * row), *d = filled(t, n * row);
+    void *out = filled(t, n * heads * hd), *dout = filled(t, n * heads * hd);
+    void *lse = filled(DTYPE_F32, n * heads);
+    int32_t *start = malloc((size_t)(n_seqs + 1) * sizeof *start);
+    if (!start)
+        exit(1);
+    for (int64_t i = 0; i <= n_seqs; i++)
+        start[i] = (int32_t)(i * len);
+    int64_t k = heads * hd * (int64_t)dtype_bytes(t);
+    int64_t v = k + kv_heads * hd * (int64_t)dtype_bytes(t);
+    struct attention_args f = {.out = out,
+                               .lse = lse,
+                               .q = qkv,
+                               .k = qkv + k,
+                               .v = qkv + v,
+                               .seq_start = start,
+                               .n = n,
+                               .n_seqs = n_seqs,
+                               .n_heads = heads,
+                               .n_kv_heads = kv_heads,
+                               .head_dim = hd,
+                               .q_stride = row,
+                               .kv_stride = row,
+                               .scale = 0.125};
+    struct attention_backward_args b = {.dq = d,
+                                        .dk = d + k,
+                                        .dv = d + v,
+                                        .dout = dout,
+                                        .out = out,
+                                        .lse = lse,
+                                        .q = f.q,
+                                        .k = f.k,
+                                        .v = f.v,
+                                        .seq_start = start,
+                                        .n = n,
+                                        .n_seqs = n_seqs,
+                                        .n_heads = heads,
+                                        .n_kv_heads = kv_heads,
+                                        .head_dim = hd,
+                                        .q_stride = row,
+                                        .kv_stride = row,
+                                        .scale = 0.125};
+    double forward = best_time(run_attention, &f), backward = best_time(run_attention_backward, &b);
+    double flops = 2e-9 * (double)(n * len * heads * hd); /* the causal half of QK and of PV */
+    printf("| %d x %d | %d/%d | %d | %.0f | %.0f (%.0f%%) | %.0f | %.0f (%.0f%%) |\n", (int)n_seqs,
+           (int)len, (int)heads, (int)kv_heads, (int)hd, 1e-3 * (double)n / forward,
+           flops / forward, 100 * flops / forward / peak, 1e-3 * (double)n / backward,
+           2.5 * flops / backward, 250 * flops / backward / peak);
+    fflush(stdout);
+    void *all[] = {qkv, d, out, dout, lse};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        dev.ops->free(&dev, all[i]);
+    free(start);
+}
+
+int main(int argc, char **argv)
+{
+    enum dtype t = argc > 1 && strcmp(argv[1], "bf16") == 0 ? DTYPE_BF16 : DTYPE_F32;
+    const char *error = NULL;
+    pool_init(argc > 2 ? atoi(argv[2]) : 0);
+    if (dev_open_cpu(&dev, t, pool_threads(), pool_for, &error) != 0) {
+        fprintf(stderr, "bench_ops: %s\n", error);
+        return 1;
+    }
+    double time = best_time(peak_all, NULL), peak = 1e-9 * peak_flops * pool_threads() / time;
+    printf("%s %s, %d threads; multiply-add loop: %.0f GFLOP/s\n\n", dev.name,
+           t == DTYPE_BF16 ? "bf16" : "f32", pool_threads(), peak);
+    printf(
+        "| M | N | K | forward GFLOP/s | weights GB/s | input gradient | weight gradient | pack, "
+        "us |\n|---|---|---|---|---|---|---|---|\n");
+    static const int64_t products[][3] = {{1, 256, 256},     {1, 1024, 256},   {1, 1024, 1024},
+                                          {1, 4096, 1024},   {4, 1024, 256},   {16, 256, 256},
+                                          {16, 1024, 1024},  {256, 128, 128},  {256, 1024, 256},
+                                          {256, 1024, 1024}, {2048, 256, 256}, {2048, 1024, 256},
+                                          {2048, 256, 1024}, {2048, 512, 512}, {2048, 1024, 1024}};
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        bench_product(products[i][0], products[i][1], products[i][2], peak);
+    printf(
+        "\n| sequences | heads | head_dim | forward ktok/s | GFLOP/s | backward ktok/s | GFLOP/s "
+        "|\n|---|---|---|---|---|---|---|\n");
+    bench_attention(128, 16, 8, 4, 32, peak);
+    bench_attention(512, 4, 8, 4, 32, peak);
+    bench_attention(1024, 2, 9, 3, 64, peak);
+    bench_attention(4096, 1, 4, 2, 128, peak);
+    dev_close(&dev);
+    pool_release();
+    return 0;
+}

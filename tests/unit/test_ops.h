@@ -1,0 +1,92 @@
+/* test_ops.h - shared by the test_ops*.c programs: random inputs, device buffers, ISAs. */
+#ifndef TP_TESTS_TEST_OPS_H
+#define TP_TESTS_TEST_OPS_H
+
+#include "base/pool.h"
+#include "base/rng.h"
+#include "kernels/ops.h"
+#include "kernels/ref/ref.h"
+#include "tests/unit/check.h"
+
+static struct rng ops_rng;
+
+static inline void ops_seed(uint64_t seed)
+{
+    rng_init(&ops_rng, seed, "test-ops", 0, 0);
+}
+
+/* Normal numbers rounded to bf16, so that every element type holds them exactly.  The caller
+ * frees. */
+static inline double *random_values(int64_t n, double scale)
+{
+    double *x = malloc((size_t)(n + 1) * sizeof *x);
+    for (int64_t i = 0; i < n; i++) {
+        float f = (float)(rng_normal(&ops_rng) * scale);
+        uint32_t u;
+        memcpy(&u, &f, 4);
+        u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000u;
+        memcpy(&f, &u, 4);
+        x[i] = (double)f;
+    }
+    return x;
+}
+
+static inline double *zeros(int64_t n)
+{
+    return calloc((size_t)n + 1, sizeof(double));
+}
+
+static inline void *put(struct dev *dev, enum dtype t, const double *host, int64_t n)
+{
+    void *p = dev->ops->alloc(dev, (size_t)n * dtype_bytes(t));
+    dev->ops->convert(dev, p, t, host, DTYPE_F64, n);
+    return p;
+}
+
+/* The same, and frees the host's copy. */
+static inline void *put_own(struct dev *dev, enum dtype t, double *host, int64_t n)
+{
+    void *p = put(dev, t, host, n);
+    free(host);
+    return p;
+}
+
+static inline void *put_random(struct dev *dev, enum dtype t, int64_t n, double scale)
+{
+    return put_own(dev, t, random_values(n, scale), n);
+}
+
+static inline void *put_zeros(struct dev *dev, enum dtype t, int64_t n)
+{
+    return dev->ops->alloc(dev, (size_t)n * dtype_bytes(t));
+}
+
+static inline double *get(struct dev *dev, const void *p, enum dtype t, int64_t n)
+{
+    double *x = zeros(n);
+    dev->ops->convert(dev, x, DTYPE_F64, p, t, n);
+    return x;
+}
+
+static inline int32_t *random_ints(int64_t n, int64_t below)
+{
+    int32_t *x = malloc((size_t)(n + 1) * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (int32_t)rng_below(&ops_rng, (uint64_t)below);
+    return x;
+}
+
+static const char *const isa_names[] = {"base", "avx2", "avx512"};
+#define N_ISAS 3
+
+/* False where this processor lacks it. */
+static inline bool open_isa(struct dev *dev, int isa, enum dtype t, int threads)
+{
+    const char *error = NULL;
+    setenv("THINKPIPE_CPU", isa_names[isa], 1);
+    bool ok = dev_open_cpu(dev, t, threads, pool_for, &error) == 0;
+    unsetenv("THINKPIPE_CPU");
+    return ok;
+}
+
+#endif

@@ -1,0 +1,314 @@
+/* test_ops_exact.c - what must agree bit by bit: a row alone and in any company, packed sequences
+ * and single ones, attention and cached attention, one thread and two. */
+#include "tests/unit/test_ops.h"
+
+static struct dev dev; /* two threads */
+static struct dev solo;
+
+static bool same(const void *a, const void *b, int64_t elems, enum dtype t)
+{
+    return memcmp(a, b, (size_t)elems * dtype_bytes(t)) == 0;
+}
+
+static char *at(void *p, int64_t i)
+{
+    return (char *)p + i * (int64_t)dtype_bytes(dev.dtype);
+}
+
+static void linear(struct dev *d, void *y, const void *x, const void *w, const void *packed,
+                   int64_t M, int64_t N, int64_t K)
+{
+    d->ops->linear(
+        d, &(struct linear_args){.y = y, .x = x, .w = w, .packed = packed, .M = M, .N = N, .K = K});
+}
+
+/* Rows of a product of 257 rows, again in smaller calls; and without packing. */
+static void check_linear(int64_t N, int64_t K)
+{
+    const int64_t M = 257, counts[] = {1, 2, 3, 4, 5, 16, 100};
+    enum dtype t = dev.dtype;
+    void *x = put_random(&dev, t, M * K, 1), *w = put_random(&dev, t, N * K, 1);
+    void *all = put_zeros(&dev, t, M * N), *part = put_zeros(&dev, t, M * N);
+    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K));
+    dev.ops->pack_weight(&dev, packed, w, N, K);
+    linear(&dev, all, x, w, packed, M, N, K);
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+        for (int64_t row = 0; row + counts[c] <= M; row += 78) {
+            linear(&dev, part, at(x, row * K), w, packed, counts[c], N, K);
+            CHECK_MSG(same(part, at(all, row * N), counts[c] * N, t), "%s: %d rows at %d", dev.name,
+                      (int)counts[c], (int)row);
+        }
+    linear(&dev, part, x, w, NULL, M, N, K);
+    CHECK(same(part, all, M * N, t));
+    linear(&solo, part, x, w, packed, M, N, K);
+    CHECK(same(part, all, M * N, t));
+
+    /* the gradient of the input is a product like the others; that of the weight, by threads */
+    void *dx = put_zeros(&dev, t, M * K), *dx1 = put_zeros(&dev, t, M * K);
+    struct linear_backward_input_args b = {.dx = dx, .dy = all, .w = w, .M = M, .N = N, .K = K};
+    dev.ops->linear_backward_input(&dev, &b);
+    for (int64_t row = 0; row < M; row += 64) {
+        b.dx = dx1, b.dy = at(all, row * N), b.M = 1;
+        dev.ops->linear_backward_input(&dev, &b);
+        CHECK(same(dx1, at(dx, row * K), K, t));
+    }
+    void *dw = put_zeros(&dev, DTYPE_F32, N * K), *dw1 = put_zeros(&dev, DTYPE_F32, N * K);
+    struct linear_backward_weight_args g = {.dw = dw, .dy = all, .x = x, .M = M, .N = N, .K = K};
+    dev.ops->linear_backward_weight(&dev, &g);
+    g.dw = dw1;
+    solo.ops->linear_backward_weight(&solo, &g);
+    CHECK(same(dw, dw1, N * K, DTYPE_F32));
+    void *all_p[] = {x, w, all, part, packed, dx, dx1, dw, dw1};
+    for (size_t i = 0; i < sizeof all_p / sizeof *all_p; i++)
+        dev.ops->free(&dev, all_p[i]);
+}
+
+/* -- attention -- */
+
+struct shape {
+    int64_t heads, kv_heads, hd, window;
+};
+
+static const int32_t starts[] = {0, 40, 41, 300, 316};
+enum { N_SEQS = 4, ROWS = 316 };
+
+struct qkv {
+    struct shape s;
+    int64_t row;
+    void *rows;
+};
+
+static const void *k_of(const struct qkv *x, int64_t row)
+{
+    return at(x->rows, row * x->row + x->s.heads * x->s.hd);
+}
+
+static const void *v_of(const struct qkv *x, int64_t row)
+{
+    return at(x->rows, row * x->row + (x->s.heads + x->s.kv_heads) * x->s.hd);
+}
+
+static void attention(struct dev *d, const struct qkv *x, void *out, void *lse, int64_t row,
+                      const int32_t *start, int64_t n_seqs)
+{
+    d->ops->attention(d, &(struct attention_args){.out = out,
+                                                  .lse = lse,
+                                                  .q = at(x->rows, row * x->row),
+                                                  .k = k_of(x, row),
+                                                  .v = v_of(x, row),
+                                                  .seq_start = start,
+                                                  .n = start[n_seqs],
+                                                  .n_seqs = n_seqs,
+                                                  .n_heads = x->s.heads,
+                                                  .n_kv_heads = x->s.kv_heads,
+                                                  .head_dim = x->s.hd,
+                                                  .q_stride = x->row,
+                                                  .kv_stride = x->row,
+                                                  .window = x->s.window,
+                                                  .scale = 0.21});
+}
+
+/* Appends and attends rows [row, row + n) of one sequence, at positions from pos. */
+static void decode(const struct qkv *x, void *cache, const struct kv_shape *ks, void *out,
+                   int64_t row, int32_t slot, int32_t pos, int64_t n)
+{
+    int32_t slots[ROWS], positions[ROWS];
+    for (int64_t i = 0; i < n; i++) {
+        slots[i] = slot;
+        positions[i] = pos + (int32_t)i;
+    }
+    dev.ops->kv_append(&dev, &(struct kv_append_args){.cache = cache,
+                                                      .shape = *ks,
+                                                      .k = k_of(x, row),
+                                                      .v = v_of(x, row),
+                                                      .slot = slots,
+                                                      .pos = positions,
+                                                      .n = n,
+                                                      .kv_stride = x->row});
+    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
+                                                                    .q = at(x->rows, row * x->row),
+                                                                    .cache = cache,
+                                                                    .shape = *ks,
+                                                                    .slot = slots,
+                                                                    .pos = positions,
+                                                                    .n = n,
+                                                                    .n_heads = x->s.heads,
+                                                                    .q_stride = x->row,
+                                                                    .window = x->s.window,
+                                                                    .scale = 0.21});
+}
+
+/* The sequences through the cache: in chunks of any size, over a slot's stale contents. */
+static void check_cached(const struct qkv *x, void *all)
+{
+    struct kv_shape ks = {3, 300, x->s.kv_heads, x->s.hd};
+    int64_t width = x->s.heads * x->s.hd;
+    size_t bytes = dev.ops->kv_cache_bytes(&dev, &ks);
+    void *cache = dev.ops->alloc(&dev, bytes), *out = put_zeros(&dev, dev.dtype, ROWS * width);
+    memset(cache, 0xff, bytes); /* NaN: nothing stale may be read */
+    const int64_t chunks[] = {1, 7, 16, 33, 1000};
+    for (int s = 0; s < N_SEQS; s++)
+        for (int c = 0; c < 5; c++) {
+            int64_t len = starts[s + 1] - starts[s];
+            for (int64_t i = 0; i < len; i += chunks[c]) {
+                int64_t n = len - i < chunks[c] ? len - i : chunks[c];
+                decode(x, cache, &ks, at(out, i * width), starts[s] + i, 1, (int32_t)i, n);
+            }
+            CHECK_MSG(same(out, at(all, starts[s] * width), len * width, dev.dtype),
+                      "%s: sequence %d, cached in steps of %d", dev.name, s, (int)chunks[c]);
+        }
+    /* the last row of the longest, after a copy to another slot, beside another sequence's row */
+    decode(x, cache, &ks, out, starts[2], 0, 0, 259);
+    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, ks, 0, 2, 259});
+    decode(x, cache, &ks, out, 0, 0, 0, 40);
+    int32_t slots[2] = {0, 2}, pos[2] = {39, 258};
+    char *q = put_zeros(&dev, dev.dtype, 2 * width);
+    memcpy(q, at(x->rows, 39 * x->row), (size_t)width * dtype_bytes(dev.dtype));
+    memcpy(at(q, width), at(x->rows, 299 * x->row), (size_t)width * dtype_bytes(dev.dtype));
+    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
+                                                                    .q = q,
+                                                                    .cache = cache,
+                                                                    .shape = ks,
+                                                                    .slot = slots,
+                                                                    .pos = pos,
+                                                                    .n = 2,
+                                                                    .n_heads = x->s.heads,
+                                                                    .q_stride = width,
+                                                                    .window = x->s.window,
+                                                                    .scale = 0.21});
+    CHECK(same(out, at(all, 39 * width), width, dev.dtype));
+    CHECK(same(at(out, width), at(all, 299 * width), width, dev.dtype));
+    dev.ops->free(&dev, cache);
+    dev.ops->free(&dev, out);
+    dev.ops->free(&dev, q);
+}
+
+static void check_attention(struct shape s)
+{
+    struct qkv x = {s, (s.heads + 2 * s.kv_heads) * s.hd + 5, NULL};
+    int64_t width = s.heads * s.hd;
+    enum dtype t = dev.dtype;
+    x.rows = put_random(&dev, t, ROWS * x.row, 1);
+    void *all = put_zeros(&dev, t, ROWS * width), *out = put_zeros(&dev, t, ROWS * width);
+    void *lse = put_zeros(&dev, DTYPE_F32, ROWS * s.heads);
+    void *lse1 = put_zeros(&dev, DTYPE_F32, ROWS * s.heads);
+    attention(&dev, &x, all, lse, 0, starts, N_SEQS);
+    attention(&solo, &x, out, lse1, 0, starts, N_SEQS);
+    CHECK(same(out, all, ROWS * width, t) && same(lse, lse1, ROWS * s.heads, DTYPE_F32));
+    for (int i = 0; i < N_SEQS; i++) {
+        int32_t alone[2] = {0, starts[i + 1] - starts[i]};
+        attention(&dev, &x, out, NULL, starts[i], alone, 1);
+        CHECK(same(out, at(all, starts[i] * width), alone[1] * width, t));
+    }
+    check_cached(&x, all);
+
+    void *dqkv = put_zeros(&dev, t, ROWS * x.row), *dqkv1 = put_zeros(&dev, t, ROWS * x.row);
+    struct attention_backward_args b = {.dq = dqkv,
+                                        .dk = at(dqkv, width),
+                                        .dv = at(dqkv, width + s.kv_heads * s.hd),
+                                        .dout = all,
+                                        .out = all,
+                                        .lse = lse,
+                                        .q = x.rows,
+                                        .k = k_of(&x, 0),
+                                        .v = v_of(&x, 0),
+                                        .seq_start = starts,
+                                        .n = ROWS,
+                                        .n_seqs = N_SEQS,
+                                        .n_heads = s.heads,
+                                        .n_kv_heads = s.kv_heads,
+                                        .head_dim = s.hd,
+                                        .q_stride = x.row,
+                                        .kv_stride = x.row,
+                                        .window = s.window,
+                                        .scale = 0.21};
+    dev.ops->attention_backward(&dev, &b);
+    b.dq = dqkv1, b.dk = at(dqkv1, width), b.dv = at(dqkv1, width + s.kv_heads * s.hd);
+    solo.ops->attention_backward(&solo, &b);
+    CHECK(same(dqkv, dqkv1, ROWS * x.row, t));
+    void *all_p[] = {x.rows, all, out, lse, lse1, dqkv, dqkv1};
+    for (size_t i = 0; i < sizeof all_p / sizeof *all_p; i++)
+        dev.ops->free(&dev, all_p[i]);
+}
+
+/* -- reductions over rows -- */
+
+static void check_norm_and_embedding(void)
+{
+    enum { N = 400, DIM = 130 };
+    enum dtype t = dev.dtype;
+    struct dev *devs[2] = {&dev, &solo};
+    void *x = put_random(&dev, t, N * DIM, 1), *w = put_random(&dev, t, DIM, 1);
+    void *dy = put_random(&dev, t, N * DIM, 1), *rows = put_random(&dev, DTYPE_F32, N * DIM, 1);
+    int32_t *tokens = random_ints(N, 20);
+    void *dx[2], *dw[2], *rstd[2], *y[2], *dtable[2];
+    double sum[2];
+    for (int i = 0; i < 2; i++) {
+        struct dev *d = devs[i];
+        dx[i] = put_zeros(d, t, N * DIM), y[i] = put_zeros(d, t, N * DIM);
+        dw[i] = put_zeros(d, DTYPE_F32, DIM), rstd[i] = put_zeros(d, DTYPE_F32, N);
+        dtable[i] = put_zeros(d, DTYPE_F32, 20 * DIM);
+        d->ops->rmsnorm(d, &(struct rmsnorm_args){.y = y[i],
+                                                  .x = x,
+                                                  .w = w,
+                                                  .rstd = rstd[i],
+                                                  .n_rows = N,
+                                                  .dim = DIM,
+                                                  .heads = 1,
+                                                  .x_stride = DIM,
+                                                  .y_stride = DIM,
+                                                  .eps = 1e-6});
+        d->ops->rmsnorm_backward(d, &(struct rmsnorm_backward_args){.dx = dx[i],
+                                                                    .dw = dw[i],
+                                                                    .dy = dy,
+                                                                    .x = x,
+                                                                    .w = w,
+                                                                    .rstd = rstd[i],
+                                                                    .n_rows = N,
+                                                                    .dim = DIM,
+                                                                    .heads = 1,
+                                                                    .x_stride = DIM,
+                                                                    .y_stride = DIM});
+        d->ops->embedding_backward(d, &(struct embedding_backward_args){.dtable = dtable[i],
+                                                                        .dx = rows,
+                                                                        .tokens = tokens,
+                                                                        .n = N,
+                                                                        .dim = DIM,
+                                                                        .vocab = 20});
+        sum[i] = d->ops->sum_squares(d, rows, N * DIM);
+    }
+    CHECK(same(y[0], y[1], N * DIM, t) && same(dx[0], dx[1], N * DIM, t));
+    CHECK(same(dw[0], dw[1], DIM, DTYPE_F32) && sum[0] == sum[1]);
+    CHECK(same(dtable[0], dtable[1], 20 * DIM, DTYPE_F32));
+    void *all_p[] = {x,     w,       dy,      rows, dx[0], dx[1],     dw[0],
+                     dw[1], rstd[0], rstd[1], y[0], y[1],  dtable[0], dtable[1]};
+    for (size_t i = 0; i < sizeof all_p / sizeof *all_p; i++)
+        dev.ops->free(&dev, all_p[i]);
+    free(tokens);
+}
+
+int main(void)
+{
+    pool_init(2);
+    for (int isa = 0; isa < N_ISAS; isa++)
+        for (int t = DTYPE_F32; t <= DTYPE_BF16; t++) {
+            if (!open_isa(&dev, isa, (enum dtype)t, 2))
+                continue;
+            (void)open_isa(&solo, isa, (enum dtype)t, 1);
+            ops_seed(3);
+            check_linear(65, 33);
+            check_linear(200, 700);
+            check_linear(520, 300);
+            check_attention((struct shape){1, 1, 64, 0});
+            check_attention((struct shape){4, 2, 32, 0});
+            check_attention((struct shape){9, 1, 40, 0});
+            check_attention((struct shape){6, 2, 8, 5});
+            check_attention((struct shape){4, 4, 64, 70});
+            check_norm_and_embedding();
+            CHECK(!dev_error(&dev) && !dev_error(&solo));
+            dev_close(&dev);
+            dev_close(&solo);
+        }
+    pool_release();
+    return check_done();
+}
