@@ -5,7 +5,6 @@
 #   make check        all tests that need no GPU and no network
 #   make check-long   slower checks: many seeds, many kills
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
-#   make quickstart   the whole recipe on this machine, in under ten minutes
 #   make bench        speed figures
 #   make install PREFIX=/usr/local
 #
@@ -18,7 +17,7 @@ PREFIX  ?= /usr/local
 WERROR  ?= -Werror
 ROOMS   ?= base data net model gen train reward mix report
 
-PKGS     = jansson libarchive libcurl libpcre2-8 libxxhash libzstd
+PKGS     = jansson libarchive libcurl libpcre2-8 libutf8proc libxxhash libzstd
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
            -Wformat=2 -Wcast-qual -Wnull-dereference -Wundef
 HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
@@ -86,7 +85,12 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: units check check-long asan check-rooms check-man check-headers bench
-units: $(UNITS)
+units: $(UNITS) $(B)/net/fault_server
+
+# The server that tests/fault/http-faults.sh and test_net talk to.
+$(B)/net/%: tests/net/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(BASE_CFLAGS) -o $@ $< -lpthread
 
 # Every check prints one line a test and the runner adds them up: "N passed, N failed, N skipped".
 check: all units
@@ -112,16 +116,13 @@ DEB_TEST  = jq zstd mandoc
 DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc
 DEB_ALL   = $(DEB_BUILD) $(DEB_TEST) $(DEB_TEXT)
 
-.PHONY: deps quickstart install clean
+.PHONY: deps install clean
 deps:
 	@if [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEB_ALL); \
 	else \
 	    echo "as root: apt-get update && apt-get install --no-install-recommends $(DEB_ALL)"; \
 	fi
-
-quickstart: all
-	@PATH="$(abspath $(BIN)):$$PATH" pipelines/quickstart.sh build/quickstart
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \

@@ -1,0 +1,134 @@
+/* tokenizer_encode.c - text to ids and back. */
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "base/mem.h"
+#include "data/tokenizer_internal.h"
+#include "data/utf8.h"
+
+/* One call's working memory; nothing outlives the call, so threads share only the tokenizer. */
+struct encoder {
+    const struct tokenizer *t;
+    const struct added_set *sets; /* [2]: looked for in raw text, in normalized text */
+    pcre2_match_data *data;
+    struct bpe_scratch scratch;
+    struct token_list *out;
+};
+
+/* Characters below U+0300 neither combine nor decompose under NFC. */
+static bool surely_nfc(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] >= 0xcc)
+            return false;
+    return true;
+}
+
+bool tokenizer_nfc(const char *text, size_t n, char **out, size_t *out_n)
+{
+    utf8proc_uint8_t *normal = NULL;
+    if (surely_nfc(text, n))
+        return false;
+    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n,
+                                        &normal, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (len < 0)
+        BUG("normalizing %zu bytes: %s", n, utf8proc_errmsg(len));
+    *out = (char *)normal;
+    *out_n = (size_t)len;
+    return true;
+}
+
+static int encode_piece(void *arg, const char *piece, size_t n, struct err *err)
+{
+    struct encoder *e = arg;
+    return bpe_model_encode(&e->t->model, &e->scratch, piece, n, e->out, err);
+}
+
+static int encode_normal(struct encoder *e, const char *text, size_t n, struct err *err)
+{
+    struct added_match m;
+    size_t done = 0;
+    while (added_set_find(&e->sets[1], text, n, done, &m)) {
+        if (pretok_split(&e->t->pretok, e->data, text + done, m.begin - done, encode_piece, e,
+                         err) < 0)
+            return -1;
+        token_list_add(e->out, m.token->id);
+        done = m.end;
+    }
+    return pretok_split(&e->t->pretok, e->data, text + done, n - done, encode_piece, e, err);
+}
+
+static int encode_gap(struct encoder *e, const char *text, size_t n, struct err *err)
+{
+    char *normal;
+    size_t n_normal;
+    if (!e->t->nfc || !tokenizer_nfc(text, n, &normal, &n_normal))
+        return encode_normal(e, text, n, err);
+    int rc = encode_normal(e, normal, n_normal, err);
+    free(normal);
+    return rc;
+}
+
+static int encode_valid(struct encoder *e, const char *text, size_t n, struct err *err)
+{
+    struct added_match m;
+    size_t done = 0;
+    while (added_set_find(&e->sets[0], text, n, done, &m)) {
+        if (encode_gap(e, text + done, m.begin - done, err) < 0)
+            return -1;
+        token_list_add(e->out, m.token->id);
+        done = m.end;
+    }
+    return encode_gap(e, text + done, n - done, err);
+}
+
+int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsigned flags,
+                     struct token_list *out, struct err *err)
+{
+    struct encoder e = {.t = t, .out = out, .sets = t->sets[(flags & TOKENIZE_SPECIAL) != 0]};
+    struct strbuf repaired = {0};
+    int64_t before = out->n;
+
+    if (n == 0)
+        return 0;
+    e.data = pretok_match_data();
+    if (utf8_valid_prefix(text, n) < n) {
+        utf8_repair(&repaired, text, n);
+        text = repaired.buf;
+        n = repaired.len;
+    }
+    int rc = encode_valid(&e, text, n, err);
+    if (rc < 0)
+        out->n = before;
+    strbuf_release(&repaired);
+    bpe_scratch_release(&e.scratch);
+    pcre2_match_data_free(e.data);
+    return rc;
+}
+
+int tokenizer_decode_bytes(const struct tokenizer *t, const int32_t *ids, int64_t n,
+                           bool skip_special, struct strbuf *out, struct err *err)
+{
+    const struct bpe_model *m = &t->model;
+    for (int64_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= m->n_ids)
+            return err_set(err, "token id %d is not between 0 and %d", ids[i], m->n_ids - 1);
+        const struct piece *p = &m->pieces[ids[i]];
+        if (p->n > 0 && !(skip_special && p->kind == PIECE_SPECIAL))
+            strbuf_add(out, m->bytes.buf + p->offset, p->n);
+    }
+    return 0;
+}
+
+int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int64_t n, bool skip_special,
+                     struct strbuf *out, struct err *err)
+{
+    struct strbuf bytes = {0};
+    int rc = tokenizer_decode_bytes(t, ids, n, skip_special, &bytes, err);
+    strbuf_reserve(out, bytes.len + 1);
+    if (rc == 0 && bytes.len > 0)
+        utf8_repair(out, bytes.buf, bytes.len);
+    strbuf_release(&bytes);
+    return rc;
+}

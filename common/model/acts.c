@@ -1,0 +1,335 @@
+/* acts.c - the model's device memory: activations, tables, packed weights.
+ *
+ * Each set is one allocation, cut up by a function that is run twice: once to add
+ * up sizes, once to hand out addresses.  Sets only grow, and only before a step.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "model/config_internal.h"
+#include "model/model_internal.h"
+
+struct cutter {
+    char *base; /* NULL: only count */
+    size_t used;
+};
+
+static void *cut(struct cutter *c, int64_t rows, int64_t width, size_t elem_bytes)
+{
+    size_t at = c->used;
+
+    /* Cache lines; and one more, because rows whose stride is a power of two share cache sets. */
+    c->used += ((size_t)(rows * width) * elem_bytes + 63) / 64 * 64 + 64;
+    return c->base ? c->base + at : NULL;
+}
+
+/* What one layer keeps for itself. */
+static void cut_layer(struct cutter *k, const struct model *m, int64_t n, struct layer_acts *l)
+{
+    const struct model_config *c = &m->cfg;
+    const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
+    const bool heads = c->qk_norm == QK_NORM_HEAD;
+
+    l->attn_rstd = cut(k, n, 1, acc);
+    l->ffn_rstd = cut(k, n, 1, acc);
+    l->qkv = cut(k, n, qkv_width(c), w);
+    l->qk = l->qkv;
+    if (c->qk_norm != QK_NORM_NONE) {
+        l->qk = cut(k, n, qkv_width(c), w);
+        l->q_rstd = cut(k, n, heads ? c->n_heads : 1, acc);
+        l->k_rstd = cut(k, n, heads ? c->n_kv_heads : 1, acc);
+    }
+    l->attn_out = cut(k, n, c->n_heads * c->head_dim, w);
+    l->lse = cut(k, n, c->n_heads, acc);
+    l->gate_up = cut(k, n, 2 * c->hidden_dim, w);
+    if (c->norm_place == NORM_AFTER) {
+        l->attn_in = cut(k, n, c->dim, w);
+        l->ffn_in = cut(k, n, c->dim, w);
+        l->attn_y = cut(k, n, c->dim, w);
+        l->ffn_y = cut(k, n, c->dim, w);
+    }
+}
+
+static void cut_layers(struct cutter *k, const struct model *m, struct acts *a)
+{
+    const struct model_config *c = &m->cfg;
+    const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
+    const int64_t n = a->rows;
+    const bool own_x = a->kept && c->norm_place == NORM_BEFORE;
+    void *norm_out = c->norm_place == NORM_BEFORE ? cut(k, n, c->dim, w) : NULL;
+
+    a->x_out = cut(k, n, c->dim, acc);
+    for (int64_t i = 0; i < c->n_layers; i++) {
+        struct layer_acts *l = &a->layers[i];
+
+        if (i > 0 && !a->kept) {
+            *l = a->layers[0];
+            continue;
+        }
+        l->x = own_x ? cut(k, n, c->dim, acc) : a->x_out;
+        l->x_mid = own_x ? cut(k, n, c->dim, acc) : a->x_out;
+        l->attn_in = norm_out;
+        l->ffn_in = norm_out;
+        cut_layer(k, m, n, l);
+    }
+}
+
+static void cut_backward(struct cutter *k, const struct model *m, struct acts *a)
+{
+    const struct model_config *c = &m->cfg;
+    const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
+
+    a->dx = cut(k, a->rows, c->dim, acc);
+    a->dnorm = cut(k, a->rows, c->dim, acc);
+    a->dy = cut(k, a->rows, c->dim, w);
+    a->dqkv = cut(k, a->rows, qkv_width(c), w);
+    a->dattn = cut(k, a->rows, c->n_heads * c->head_dim, w);
+    a->dlogprobs = cut(k, a->rows, 1, acc);
+    a->dz = cut(k, a->rows, 1, acc);
+}
+
+static void cut_acts(struct cutter *k, const struct model *m, struct acts *a)
+{
+    const struct model_config *c = &m->cfg;
+    const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
+
+    cut_layers(k, m, a);
+    a->hidden = cut(k, a->rows, c->hidden_dim, w);
+    a->tokens = cut(k, a->rows, 1, 4);
+    a->positions = cut(k, a->rows, 1, 4);
+    a->slots = cut(k, a->rows, 1, 4);
+    a->targets = cut(k, a->rows, 1, 4);
+    a->head_x = cut(k, a->rows, c->dim, acc);
+    a->head_in = cut(k, a->rows, c->dim, w);
+    a->head_rstd = cut(k, a->rows, 1, acc);
+    a->inv_temp = cut(k, a->rows, 1, acc);
+    a->logprobs = cut(k, a->rows, 1, acc);
+    a->entropy = cut(k, a->rows, 1, acc);
+    a->lse = cut(k, a->rows, 1, acc);
+    if (a->kept)
+        cut_backward(k, m, a);
+}
+
+static void *device_alloc(struct model *m, size_t bytes, const char *what, struct err *err)
+{
+    void *p = m->dev.ops->alloc(&m->dev, bytes);
+
+    if (!p)
+        err_set(err, "no memory on %s for %.1f MiB of %s", m->dev.name,
+                (double)bytes / (1 << 20), what);
+    else
+        log_debug("%s: %.1f MiB", what, (double)bytes / (1 << 20));
+    return p;
+}
+
+void acts_release(struct model *m, struct acts *a)
+{
+    if (a->memory)
+        m->dev.ops->free(&m->dev, a->memory);
+    a->memory = NULL;
+    a->rows = 0;
+}
+
+int acts_reserve(struct model *m, struct acts *a, int64_t rows, struct err *err)
+{
+    struct cutter count = {0}, hand_out = {0};
+
+    if (a->memory && rows <= a->rows)
+        return 0;
+    acts_release(m, a);
+    a->rows = (rows + 31) / 32 * 32;
+    cut_acts(&count, m, a);
+    a->memory = device_alloc(m, count.used, "activations", err);
+    if (!a->memory) {
+        a->rows = 0;
+        return -1;
+    }
+    hand_out.base = a->memory;
+    cut_acts(&hand_out, m, a);
+    return 0;
+}
+
+/* ---- rotary tables ---- */
+
+static void fill_rope(struct model *m, struct rope_table *t, bool plain, int64_t rows)
+{
+    const int64_t half = m->cfg.head_dim / 2;
+    float *inv_freq = xreallocarray(NULL, (size_t)half, sizeof(float));
+    float *cos_host = xreallocarray(NULL, (size_t)(rows * half), sizeof(float));
+    float *sin_host = xreallocarray(NULL, (size_t)(rows * half), sizeof(float));
+    double factor;
+
+    rope_frequencies(&m->cfg, plain, inv_freq, &factor);
+    for (int64_t p = 0; p < rows; p++) {
+        for (int64_t i = 0; i < half; i++) {
+            float angle = (float)p * inv_freq[i]; /* float32: see rope.c */
+            cos_host[p * half + i] = (float)(cos((double)angle) * factor);
+            sin_host[p * half + i] = (float)(sin((double)angle) * factor);
+        }
+    }
+    upload_acc(m, t->cos, cos_host, rows * half);
+    upload_acc(m, t->sin, sin_host, rows * half);
+    free(inv_freq);
+    free(cos_host);
+    free(sin_host);
+}
+
+static void rope_free(struct model *m, struct rope_table *t)
+{
+    if (t->cos)
+        m->dev.ops->free(&m->dev, t->cos);
+    *t = (struct rope_table){0};
+}
+
+static int rope_make(struct model *m, struct rope_table *t, bool plain, int64_t rows,
+                     struct err *err)
+{
+    size_t half_bytes = (size_t)(rows * (m->cfg.head_dim / 2)) * dtype_bytes(m->dev.acc);
+
+    half_bytes = (half_bytes + 63) / 64 * 64;
+    rope_free(m, t);
+    t->cos = device_alloc(m, 2 * half_bytes, "rotary tables", err);
+    if (!t->cos)
+        return -1;
+    t->sin = (char *)t->cos + half_bytes;
+    fill_rope(m, t, plain, rows);
+    return 0;
+}
+
+/* Tables grow by doubling: a config that allows 131072 positions is mostly used with 4096. */
+int rope_reserve(struct model *m, int64_t positions, struct err *err)
+{
+    struct model_state *s = m->state;
+    const struct model_config *c = &m->cfg;
+    int64_t rows = s->rope_rows ? s->rope_rows : 1024;
+
+    if (positions == 0) { /* free */
+        rope_free(m, &s->rope_full);
+        rope_free(m, &s->rope_plain);
+        return 0;
+    }
+    if (positions <= s->rope_rows)
+        return 0;
+    while (rows < positions)
+        rows *= 2;
+    s->rope_rows = 0;
+    if (rope_make(m, &s->rope_full, false, rows, err) < 0)
+        return -1;
+    if (c->rope_full_only && rope_make(m, &s->rope_plain, true, rows, err) < 0)
+        return -1;
+    s->rope_rows = rows;
+    return 0;
+}
+
+/* ---- logits of a chunk of rows ---- */
+
+int logits_reserve(struct model *m, int64_t rows, struct err *err)
+{
+    struct model_state *s = m->state;
+    const int64_t vocab = m->cfg.vocab_size;
+    const size_t acc = dtype_bytes(m->dev.acc), w = dtype_bytes(m->dev.dtype);
+    int64_t most = s->logits_bytes / (vocab * (int64_t)acc);
+
+    most = most > 64 ? most / 32 * 32 : most < 32 ? 32 : most;
+    rows = rows < most ? (rows + 31) / 32 * 32 : most;
+    if (rows <= s->logits_rows)
+        return 0;
+    if (s->logits)
+        m->dev.ops->free(&m->dev, s->logits);
+    s->logits_rows = 0;
+    size_t logits_bytes = ((size_t)(rows * vocab) * acc + 63) / 64 * 64;
+    size_t dlogits_bytes = m->grads ? (size_t)(rows * vocab) * w : 0;
+    s->logits = device_alloc(m, logits_bytes + dlogits_bytes, "logits", err);
+    if (!s->logits)
+        return -1;
+    s->dlogits = m->grads ? (char *)s->logits + logits_bytes : NULL;
+    s->logits_rows = rows;
+    return 0;
+}
+
+void head_rows_reserve(struct model *m, int64_t n)
+{
+    struct model_state *s = m->state;
+
+    if (n > s->head_cap) {
+        s->head_rows = xreallocarray(s->head_rows, (size_t)n, sizeof(*s->head_rows));
+        s->head_cap = n;
+    }
+}
+
+int row_logits_reserve(struct model *m, int64_t n, struct err *err)
+{
+    struct model_state *s = m->state;
+
+    if (n <= s->row_logits_cap)
+        return 0;
+    if (s->row_logits)
+        m->dev.ops->free(&m->dev, s->row_logits);
+    s->row_logits_cap = 0;
+    s->row_logits = device_alloc(m, (size_t)(n * m->cfg.vocab_size) * dtype_bytes(m->dev.acc),
+                                 "logits of generated rows", err);
+    if (!s->row_logits)
+        return -1;
+    s->row_logits_cap = n;
+    return 0;
+}
+
+/* ---- packed weights ---- */
+
+/* Calls fn for each matrix product's weight: its packed copy's address, offset and shape. */
+static void each_matrix(struct model *m, void *arg,
+                        void (*fn)(struct model *m, void *arg, void **packed, int64_t offset,
+                                   int64_t n_rows, int64_t n_cols))
+{
+    const struct model_config *c = &m->cfg;
+    struct model_state *s = m->state;
+
+    for (int64_t i = 0; i < c->n_layers; i++) {
+        const struct layer_offsets *o = &s->off.layers[i];
+        struct packed_layer *p = &s->packed[i];
+        fn(m, arg, &p->qkv, o->qkv, qkv_width(c), c->dim);
+        fn(m, arg, &p->o, o->o, c->dim, c->n_heads * c->head_dim);
+        fn(m, arg, &p->gate_up, o->gate_up, 2 * c->hidden_dim, c->dim);
+        fn(m, arg, &p->down, o->down, c->dim, c->hidden_dim);
+    }
+    fn(m, arg, &s->packed_head, s->off.head, c->vocab_size, c->dim);
+}
+
+static void place_matrix(struct model *m, void *arg, void **packed, int64_t offset, int64_t n_rows,
+                         int64_t n_cols)
+{
+    struct cutter *k = arg;
+    size_t bytes = m->dev.ops->packed_bytes(&m->dev, n_rows, n_cols);
+
+    (void)offset;
+    *packed = bytes ? cut(k, 1, (int64_t)bytes, 1) : NULL;
+}
+
+static void pack_matrix(struct model *m, void *arg, void **packed, int64_t offset, int64_t n_rows,
+                        int64_t n_cols)
+{
+    (void)arg;
+    if (*packed)
+        m->dev.ops->pack_weight(&m->dev, *packed, weight_at(m, offset), n_rows, n_cols);
+}
+
+int packed_alloc(struct model *m, struct err *err)
+{
+    struct cutter count = {0}, hand_out = {0};
+
+    each_matrix(m, &count, place_matrix);
+    if (!count.used)
+        return 0;
+    m->state->packed_memory = device_alloc(m, count.used, "packed weights", err);
+    if (!m->state->packed_memory)
+        return -1;
+    hand_out.base = m->state->packed_memory;
+    each_matrix(m, &hand_out, place_matrix);
+    return 0;
+}
+
+void packed_refresh(struct model *m)
+{
+    each_matrix(m, NULL, pack_matrix);
+}

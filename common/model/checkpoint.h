@@ -1,0 +1,42 @@
+/* checkpoint.h - model directories as transformers and vLLM load them, and lineage.
+ *
+ * config.json, model.safetensors (or sharded with an index on reading),
+ * generation_config.json, the tokenizer's files, lineage.json.  A directory is
+ * written aside and renamed, or, into an existing DIR, file by file with
+ * model.safetensors last: a directory that has it is whole.
+ */
+#ifndef TP_MODEL_CHECKPOINT_H
+#define TP_MODEL_CHECKPOINT_H
+
+#include "model/model.h"
+
+/* Reads the weights of DIR as fp32 [n_elements] by the table of params; F32, F16 and BF16 files,
+ * one or sharded.  Missing, extra or misshapen tensors and non-finite values are errors that name
+ * them. */
+int checkpoint_read_weights(const char *dir, const struct param *params, int n_params,
+                            bool tied_embeddings, float *dst, struct err *err) WARN_UNUSED;
+
+struct checkpoint_write {
+    const struct model_config *cfg;
+    const struct param *params;
+    int n_params;
+    const float *weights;       /* fp32 [n_elements] */
+    enum dtype dtype;           /* of the file */
+    const char *tokenizer_from; /* directory to copy tokenizer files from, or NULL */
+    json_t *lineage;            /* borrowed, or NULL */
+};
+/* Writes into dir (made if missing). */
+int checkpoint_write(const char *dir, const struct checkpoint_write *w, struct err *err) WARN_UNUSED;
+bool checkpoint_exists(const char *dir); /* config.json and model weights are there */
+/* The safetensors files of DIR, one or the shards of its index: names without DIR, malloc'ed.
+ * Returns how many, or -1. */
+int checkpoint_files(const char *dir, char ***names, struct err *err) WARN_UNUSED;
+void checkpoint_files_free(char **names, int n);
+
+/* Lineage: program, version, arguments (without --resume, so a resumed run writes the same bytes),
+ * seed, inputs [{path, digest}], parents [{path, digest, lineage}].  No clock, no host name. */
+json_t *lineage_new(const char *parent_dir_or_null, struct err *err); /* digest of its weights */
+void lineage_add_input(json_t *lineage, const char *name, const char *digest);
+json_t *lineage_read(const char *dir); /* new reference, or NULL when there is none */
+
+#endif

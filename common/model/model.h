@@ -1,0 +1,115 @@
+/* model.h - the decoder: parameters, forward, backward, cached forward.
+ *
+ *     struct model *m = model_load(dir, &opt, &err);
+ *     model_forward(m, &batch, logprobs, &err);           // host logprobs[n_tokens]
+ *     model_backward(m, &batch, dlogprobs, NULL, &err);   // adds to m->grads
+ *
+ * The forward stops at the log-probability of each target token; a loss maps
+ * those to dL/dlogprob, and backward starts there (style-anchors section 4).
+ * Tokens x vocabulary logits never exist whole: both directions work on chunks
+ * of rows.  The cached forward calls the same ops row by row, so a sampled
+ * token's log-probability has the bits the trainer computes.
+ */
+#ifndef TP_MODEL_MODEL_H
+#define TP_MODEL_MODEL_H
+
+#include "base/batch.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/opt.h"
+#include "kernels/ops.h"
+#include "model/config.h"
+
+enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 }; /* auto: as the checkpoint */
+enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA };
+extern const struct opt_enum precision_names[], device_names[];
+
+struct model_options {
+    int precision, device; /* enums above; ints because the option table writes them */
+    bool trainable;        /* allocate gradients and keep activations */
+    bool tests_ref;        /* use dev_ref below (double), tests only */
+    struct dev *dev_ref;
+};
+
+/* One tensor of the checkpoint.  All parameters lie in one array, in checkpoint order. */
+struct param {
+    char name[96];
+    int64_t n_rows, n_cols; /* a vector is [1, n] with n_dims 1 */
+    int n_dims;
+    int64_t offset, numel;  /* in elements */
+    bool decay;             /* weight decay applies: matrices but not embeddings */
+};
+
+struct model; /* fields below are read by train/ and gen/; see model_internal.h for the rest */
+struct model {
+    struct model_config cfg;
+    struct dev dev;
+    int n_params;
+    struct param *params;
+    int64_t n_elements;
+    void *weights;   /* device [n_elements] W */
+    void *grads;     /* device [n_elements] acc, or NULL */
+    struct model_state *state; /* activations, tables, packed copies */
+};
+
+/* The table that a configuration leads to, malloc'ed; model_load and model_new make their own. */
+struct param *model_param_table(const struct model_config *c, int *n_params, int64_t *n_elements);
+
+/* Opens the device and loads DIR's config and weights, checking every tensor's name, shape and
+ * that all values are finite. */
+struct model *model_load(const char *dir, const struct model_options *opt, struct err *err);
+/* A model with given config and weights still to be set (zero). */
+struct model *model_new(const struct model_config *cfg, const struct model_options *opt, struct err *err);
+/* Random initialisation: normal(0, initializer_range) for matrices, o_proj and down_proj scaled by
+ * 1/sqrt(2 n_layers), norms 1, biases 0.  Each tensor has its own random stream. */
+void model_init_random(struct model *m, uint64_t seed);
+void model_free(struct model *m);
+/* Host copies; src/dst are fp32 [n_elements].  Setting rounds to W and refreshes packed copies. */
+void model_set_weights(struct model *m, const float *src);
+void model_get_weights(struct model *m, float *dst);
+/* After m->weights was written on the device (by the optimiser): refresh packed copies. */
+void model_weights_changed(struct model *m);
+/* Replaces the weights by those of another checkpoint of the same shape (a published policy). */
+int model_reload(struct model *m, const char *dir, struct err *err) WARN_UNUSED;
+
+/* Optional outputs of a forward, host [n_tokens] each or NULL. */
+struct forward_out {
+    float *logprobs, *entropy, *lse;
+};
+int model_forward(struct model *m, const struct batch *b, const struct forward_out *out,
+                  struct err *err) WARN_UNUSED;
+/* dlogprobs (and dz for z-loss, or NULL) host [n_tokens]; b must be the last forward's batch. Adds to
+ * grads. */
+int model_backward(struct model *m, const struct batch *b, const float *dlogprobs, const float *dz,
+                   struct err *err) WARN_UNUSED;
+void model_zero_grads(struct model *m);
+
+/* ---- cached forward, for generation ---- */
+struct kv_cache;
+struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err);
+void kv_cache_free(struct kv_cache *c);
+void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t len); /* all layers */
+/* Runs n rows (any mix of prompt chunks and single decode rows; rows of one slot in ascending
+ * position) through the model, appending to the cache.  For each of n_out chosen rows the final
+ * logits [n_out, vocab] are left in device memory m->...; read them with model_row_logits(). */
+struct cached_rows {
+    int64_t n;
+    const int32_t *tokens, *slot, *pos; /* host [n] */
+    int64_t n_out;
+    const int32_t *out_rows;            /* host [n_out], indices into rows */
+};
+int model_forward_cached(struct model *m, struct kv_cache *c, const struct cached_rows *r,
+                         struct err *err) WARN_UNUSED;
+/* The logits of the last cached forward, copied to host [n_out, vocab] fp32. */
+void model_row_logits(struct model *m, float *logits);
+/* Log-probabilities of host targets under softmax(logits * inv_temp) for those rows, by the same op
+ * that model_forward uses. */
+void model_row_logprobs(struct model *m, const int32_t *targets, const float *inv_temp,
+                        float *logprobs, float *entropy);
+/* For truncated sampling distributions: full logits of a packed batch, a chunk at a time.  rows_fn is
+ * called with host logits of rows [first, first + n). */
+int model_forward_logits(struct model *m, const struct batch *b,
+                         void (*rows_fn)(void *arg, int64_t first, int64_t n, const float *logits),
+                         void *arg, struct err *err) WARN_UNUSED;
+
+#endif

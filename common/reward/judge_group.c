@@ -1,0 +1,168 @@
+/* judge_group.c - the end of judging: votes of a group, the record's fields, the counts. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "reward/judge_internal.h"
+
+void judged_release(struct judged *g)
+{
+    for (int i = 0; i < g->n_scores; i++)
+        verdict_release(&g->scores[i].verdict);
+    json_decref(g->obj);
+    *g = (struct judged){0};
+}
+
+static struct tally *find_tally(struct judge *j, const char *name)
+{
+    for (int i = 0; i < j->n_tallies; i++) {
+        if (strcmp(j->tallies[i].name, name) == 0)
+            return &j->tallies[i];
+    }
+    if (j->n_tallies == MAX_TALLIES)
+        return NULL;
+    j->tallies[j->n_tallies].name = xstrdup(name);
+    return &j->tallies[j->n_tallies++];
+}
+
+static void count(struct judge *j, const char *name, double x)
+{
+    struct tally *t = find_tally(j, name);
+    if (t) {
+        t->n++;
+        t->sum_millionths += llround(x * 1e6);
+    }
+}
+
+static void count_record(struct judge *j, const struct judged *g, double reward, bool dropped)
+{
+    pthread_mutex_lock(&j->lock);
+    count(j, "reward", reward);
+    for (int i = 0; i < g->n_scores; i++)
+        count(j, g->scores[i].name, g->scores[i].verdict.score);
+    j->n_filtered += dropped;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct tally *)a)->name, ((const struct tally *)b)->name);
+}
+
+/* Threads meet the names in any order; people read them in one. */
+void judge_log(const struct judge *j)
+{
+    struct tally sorted[MAX_TALLIES];
+    memcpy(sorted, j->tallies, sizeof sorted);
+    qsort(sorted, (size_t)j->n_tallies, sizeof *sorted, by_name);
+    for (int i = 0; i < j->n_tallies; i++)
+        log_info("%s: mean %.4f over %lld records", sorted[i].name,
+                 (double)sorted[i].sum_millionths / 1e6 / (double)sorted[i].n,
+                 (long long)sorted[i].n);
+    if (j->o.filtering)
+        log_info("%lld records with a reward below %g dropped", (long long)j->n_filtered,
+                 j->o.filter_min);
+}
+
+static json_t *verdict_json(const struct verdict *v)
+{
+    json_t *obj = json_object();
+    json_t *extracted = v->extracted ? json_string(v->extracted) : NULL;
+    json_object_set_new(obj, "score", json_number(v->score));
+    json_object_set_new(obj, "extracted", extracted ? extracted : json_null());
+    json_object_set_new(obj, "rule", json_string(v->rule ? v->rule : ""));
+    return obj;
+}
+
+static double write_fields(const struct judge *j, const struct judged *g)
+{
+    json_t *rewards = json_object(), *verdicts = j->o.explain ? json_object() : NULL;
+    double sum = 0;
+    for (int i = 0; i < g->n_scores; i++) {
+        const struct score *s = &g->scores[i];
+        sum += s->weight * s->verdict.score;
+        json_object_set_new(rewards, s->name, json_number(s->verdict.score));
+        if (verdicts)
+            json_object_set_new(verdicts, s->name, verdict_json(&s->verdict));
+    }
+    double reward = sum * j->o.scale;
+    if (g->truncated && j->o.non_stop_penalty != 0) {
+        reward -= j->o.non_stop_penalty;
+        json_object_set_new(rewards, "non_stop", json_number(-j->o.non_stop_penalty));
+    }
+    json_object_set_new(g->obj, "reward", json_number(reward));
+    json_object_set_new(g->obj, "rewards", rewards);
+    if (verdicts)
+        json_object_set_new(g->obj, "verdict", verdicts);
+    return reward;
+}
+
+void judged_finish(struct judge *j, struct judged *g, struct emit *out)
+{
+    double reward = write_fields(j, g);
+    bool dropped = j->o.filtering && reward < j->o.filter_min;
+    count_record(j, g, reward, dropped);
+    if (!dropped)
+        emit(out, g->obj);
+    judged_release(g);
+}
+
+/* Votes. */
+
+static const char *vote_of(const struct judged *g)
+{
+    return g->scores[g->majority].verdict.extracted;
+}
+
+static bool agree(const struct judged *a, const struct judged *b)
+{
+    return vote_of(a) && vote_of(b) && a->voter->same(vote_of(a), vote_of(b));
+}
+
+/* The first record whose answer has the most votes, or NULL if nobody answered. */
+static const struct judged *most_common(const struct judge *j)
+{
+    const struct judged *best = NULL;
+    int best_votes = 0;
+    for (int i = 0; i < j->n_waiting; i++) {
+        int votes = 0;
+        for (int k = 0; k < j->n_waiting; k++)
+            votes += agree(&j->waiting[i], &j->waiting[k]);
+        if (votes > best_votes) {
+            best_votes = votes;
+            best = &j->waiting[i];
+        }
+    }
+    return best;
+}
+
+void group_flush(struct judge *j, struct emit *out)
+{
+    const struct judged *winner = most_common(j);
+    for (int i = 0; i < j->n_waiting; i++) {
+        struct verdict *v = &j->waiting[i].scores[j->waiting[i].majority].verdict;
+        v->score = winner && agree(winner, &j->waiting[i]);
+        v->rule = !v->extracted ? "no-vote" : v->score > 0 ? "most-common" : "outvoted";
+    }
+    for (int i = 0; i < j->n_waiting; i++)
+        judged_finish(j, &j->waiting[i], out);
+    j->n_waiting = 0;
+    json_decref(j->group);
+    j->group = NULL;
+}
+
+int group_add(struct judge *j, struct judged *g, struct emit *out, struct err *err)
+{
+    json_t *group = json_object_get(g->obj, "group");
+    if (!group)
+        return err_set(err, "'group' is missing; 'majority' votes within groups");
+    if (j->group && !json_equal(group, j->group))
+        group_flush(j, out);
+    if (!j->group)
+        j->group = json_incref(group);
+    GROW(j->waiting, j->n_waiting, j->cap_waiting);
+    j->waiting[j->n_waiting++] = *g;
+    return 0;
+}

@@ -1,0 +1,66 @@
+/* judge_internal.h - shared by judge.c (what to score) and judge_group.c (votes, writing, counts).
+ */
+#ifndef TP_REWARD_JUDGE_INTERNAL_H
+#define TP_REWARD_JUDGE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "reward/judge.h"
+#include "reward/verifier.h"
+
+#define MAX_SCORES 16
+#define MAX_TALLIES 64
+
+enum term_kind { TERM_VERIFIER, TERM_RANDOM, TERM_INCORRECT, TERM_MAJORITY };
+
+struct term {
+    enum term_kind kind;
+    const struct verifier *verifier;
+    char *name; /* owned: key in `rewards` */
+    double weight, p;
+};
+
+struct score {
+    const char *name;
+    double weight;
+    struct verdict verdict;
+};
+
+/* A record with its scores; majority waits for the rest of the group. */
+struct judged {
+    json_t *obj;
+    struct score scores[MAX_SCORES];
+    int n_scores, majority; /* majority: index in scores, -1 = none */
+    const struct verifier *voter;
+    bool truncated;
+};
+
+struct tally {
+    char *name;
+    int64_t n, sum_millionths; /* whole numbers add up the same in any order of threads */
+};
+
+struct judge {
+    struct judge_options o;
+    uint64_t seed;
+    struct term terms[MAX_SCORES];
+    int n_terms;
+    bool has_majority;
+    json_t *group; /* of the records waiting */
+    struct judged *waiting;
+    int n_waiting, cap_waiting;
+    pthread_mutex_t lock; /* over the counts below */
+    struct tally tallies[MAX_TALLIES];
+    int n_tallies;
+    int64_t n_filtered;
+};
+
+/* Writes the fields and emits the record, or drops it by the filter.  Releases the scores. */
+void judged_finish(struct judge *j, struct judged *g, struct emit *out);
+void judged_release(struct judged *g);
+/* Takes over g until its group is complete; emits the group before it. */
+int group_add(struct judge *j, struct judged *g, struct emit *out, struct err *err) WARN_UNUSED;
+void group_flush(struct judge *j, struct emit *out);
+void judge_log(const struct judge *j);
+
+#endif

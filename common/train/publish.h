@@ -1,0 +1,28 @@
+/* publish.h - the trainer's end of asynchronous RL (see gen/follow.h for the protocol). */
+#ifndef TP_TRAIN_PUBLISH_H
+#define TP_TRAIN_PUBLISH_H
+
+#include "base/err.h"
+#include "model/checkpoint.h"
+
+struct publisher {
+    char *dir;
+    int64_t groups_per_step, max_staleness;
+    int keep; /* versions kept on disk */
+    /* Groups that were read and did not count (stale, or without signal): the generator has to make
+     * as many more, or both sides would wait for ever. */
+    int64_t extra_groups;
+};
+
+int publisher_init(struct publisher *p, const char *dir, int64_t groups_per_step,
+                   int64_t max_staleness, struct err *err) WARN_UNUSED;
+/* Writes DIR/v%06d, moves DIR/latest to it, removes versions older than keep. */
+int publisher_weights(struct publisher *p, int32_t version, const struct checkpoint_write *w,
+                      struct err *err) WARN_UNUSED;
+/* After `step` steps are done: lets the generator start (step + 1 + max_staleness) *
+ * groups_per_step + extra_groups groups. */
+int publisher_credits(struct publisher *p, int32_t version, int64_t step, bool done,
+                      struct err *err) WARN_UNUSED;
+void publisher_release(struct publisher *p);
+
+#endif

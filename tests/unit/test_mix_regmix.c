@@ -1,0 +1,100 @@
+/* test_mix_regmix.c - the surrogates on RegMix's published runs, against the figures known for them. */
+#include "base/pool.h"
+#include "mix/stats.h"
+#include "mix/surrogates.h"
+
+#include "check.h"
+
+static const char *folder;
+
+static void read_csv(struct table *t, const char *name)
+{
+    char path[1024];
+    struct err err = {0};
+    snprintf(path, sizeof path, "%s/regmix/%s.csv", folder, name);
+    if (table_read(t, path, &err) < 0) {
+        printf("%s\n", err.text);
+        exit(1);
+    }
+}
+
+static void fit(struct mix_model *m, const struct regressor *kind)
+{
+    struct table mixtures, losses;
+    struct err err = {0};
+    read_csv(&mixtures, "train_mixture_1m");
+    read_csv(&losses, "train_pile_loss_1m");
+    CHECK(table_check_mixtures(&mixtures, false, &err) == 0);
+    CHECK_MSG(mix_model_fit(m, kind, &mixtures, &losses, NULL, 0, &err) == 0, "%s", err.text);
+    table_release(&mixtures);
+    table_release(&losses);
+}
+
+/* Spearman times 100 of Pile-CC, and the mean over all metrics, on a held-out split. */
+static void score(const struct mix_model *m, const char *split, double *pile_cc, double *mean)
+{
+    struct table mixtures, losses;
+    struct err err = {0};
+    char name[64];
+    snprintf(name, sizeof name, "test_mixture_%s", split);
+    read_csv(&mixtures, name);
+    snprintf(name, sizeof name, "test_pile_loss_%s", split);
+    read_csv(&losses, name);
+    int64_t n = mixtures.n_rows, k = m->n_metrics;
+    double *y = calloc((size_t)(n * k), sizeof *y), *a = calloc((size_t)n, sizeof *a);
+    double *b = calloc((size_t)n, sizeof *b);
+    CHECK(table_check_mixtures(&mixtures, false, &err) == 0);
+    CHECK_MSG(mix_model_predict(m, &mixtures, y, &err) == 0, "%s", err.text);
+    *mean = 0;
+    for (int64_t j = 0; j < k; j++) {
+        int64_t col = table_column(&losses, m->metrics[j].name);
+        for (int64_t i = 0; i < n; i++) {
+            a[i] = y[i * k + j];
+            b[i] = losses.x[table_row(&losses, mixtures.ids[i]) * losses.n_cols + col];
+        }
+        double rho = 100 * spearman(a, b, n);
+        *mean += rho / (double)k;
+        if (strstr(m->metrics[j].name, "pile_cc"))
+            *pile_cc = rho;
+    }
+    free(y);
+    free(a);
+    free(b);
+    table_release(&mixtures);
+    table_release(&losses);
+}
+
+static void check_kind(const struct regressor *kind, const double *want_pile_cc,
+                       const double *want_mean)
+{
+    static const char *const splits[] = {"1m", "60m", "1B"};
+    struct mix_model m;
+    fit(&m, kind);
+    for (int s = 0; s < 3; s++) {
+        double pile_cc = 0, mean = 0;
+        score(&m, splits[s], &pile_cc, &mean);
+        printf("%s %s: Pile-CC %.2f, mean of %d metrics %.2f\n", kind->name, splits[s], pile_cc,
+               (int)m.n_metrics, mean);
+        CHECK_MSG(pile_cc >= want_pile_cc[s], "%s %s Pile-CC %.2f < %.2f", kind->name, splits[s],
+                  pile_cc, want_pile_cc[s]);
+        CHECK_MSG(mean >= want_mean[s], "%s %s mean %.2f < %.2f", kind->name, splits[s], mean,
+                  want_mean[s]);
+    }
+    mix_model_release(&m);
+}
+
+int main(void)
+{
+    char path[1024];
+    folder = getenv("THINKPIPE_DATA");
+    snprintf(path, sizeof path, "%s/regmix/train_mixture_1m.csv", folder ? folder : "");
+    FILE *f = folder && *folder ? fopen(path, "r") : NULL;
+    if (!f)
+        check_skip("THINKPIPE_DATA has no regmix folder");
+    fclose(f);
+    pool_init(0);
+    check_kind(&regressor_linear, (double[]){90.0, 89.1, 87.5}, (double[]){82.9, 82.7, 70.5});
+    check_kind(&regressor_law, (double[]){96.4, 95.8, 98.4}, (double[]){97.4, 96.8, 93.4});
+    pool_release();
+    return check_done();
+}

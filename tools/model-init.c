@@ -1,0 +1,102 @@
+/* model-init - a checkpoint with random weights, from a config.json. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/tool.h"
+#include "data/tokenizer.h"
+#include "model/checkpoint.h"
+#include "model/model.h"
+
+static const struct tool tool = {
+    .name = "model-init",
+    .purpose = "make a checkpoint with random weights",
+    .usage = "--config FILE --out DIR [options]",
+    .example = "model-init --config config.json --tokenizer tok --seed 1 --out model",
+};
+
+struct options {
+    const char *config, *tokenizer, *out;
+};
+
+/* The vocabulary is the tokenizer's where the config does not say. */
+static int fit_vocab(json_t *config, const char *dir, struct err *err)
+{
+    struct tokenizer *t = tokenizer_load(dir, err);
+    int64_t vocab = 0;
+
+    if (!t || json_opt_int(config, "vocab_size", &vocab, err) < 0) {
+        tokenizer_free(t);
+        return -1;
+    }
+    if (vocab == 0)
+        json_object_set_new(config, "vocab_size", json_integer(tokenizer_vocab_size(t)));
+    else if (vocab < tokenizer_vocab_size(t))
+        err_set(err, "vocab_size is %lld, but %s has %d tokens", (long long)vocab, dir,
+                tokenizer_vocab_size(t));
+    if (!json_object_get(config, "eos_token_id") && tokenizer_eos(t) >= 0)
+        json_object_set_new(config, "eos_token_id", json_integer(tokenizer_eos(t)));
+    tokenizer_free(t);
+    return err->set ? -1 : 0;
+}
+
+static int write_model(const struct options *o, struct model *m, struct err *err)
+{
+    float *w = xaligned((size_t)m->n_elements * sizeof *w);
+    json_t *lineage = lineage_new(NULL, err);
+    struct checkpoint_write c = {.cfg = &m->cfg, .params = m->params, .n_params = m->n_params,
+                                 .weights = w, .dtype = m->dev.dtype,
+                                 .tokenizer_from = o->tokenizer, .lineage = lineage};
+    int rc = -1;
+
+    model_init_random(m, (uint64_t)tool_common.seed);
+    model_get_weights(m, w);
+    if (lineage)
+        rc = checkpoint_write(o->out, &c, err);
+    log_info("%lld parameters in %s", (long long)m->n_elements, o->out);
+    json_decref(lineage);
+    free(w);
+    return rc;
+}
+
+static int run(const struct options *o, struct err *err)
+{
+    struct model_options mo = {.precision = PRECISION_AUTO, .device = DEVICE_CPU};
+    struct model_config cfg;
+    struct model *m = NULL;
+    json_t *config;
+    int rc = -1;
+
+    if (checkpoint_exists(o->out))
+        return err_set(err, "%s already holds a checkpoint", o->out);
+    config = json_load_path(o->config, err);
+    if (config && (!o->tokenizer || fit_vocab(config, o->tokenizer, err) == 0) &&
+        model_config_parse(&cfg, config, err) == 0)
+        m = model_new(&cfg, &mo, err);
+    if (m)
+        rc = write_model(o, m, err);
+    model_free(m);
+    json_decref(config);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    const struct opt table[] = {
+        OPT_GROUP("Model"),
+        OPT_STR(0, "config", &o.config, "FILE", "config.json of the model"),
+        OPT_STR(0, "tokenizer", &o.tokenizer, "DIR", "copy this tokenizer; its size is the vocabulary"),
+        OPT_STR(0, "out", &o.out, "DIR", "folder of the new checkpoint"),
+        OPT_TABLE(tool_common_options),
+        OPT_END,
+    };
+    struct err err = {0};
+    const char **operands;
+
+    if (tool_begin(&tool, table, argc, argv, &operands) > 0)
+        tool_usage_error("unexpected operand '%s'", operands[0]);
+    if (!o.config || !o.out)
+        tool_usage_error("--config and --out are needed");
+    return tool_finish(run(&o, &err), &err);
+}

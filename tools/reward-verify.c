@@ -1,0 +1,54 @@
+/* reward-verify - add a reward to every response by checking its answer. */
+#include "base/tool.h"
+#include "data/jsonl.h"
+#include "reward/judge.h"
+
+static const struct tool tool = {
+    .name = "reward-verify",
+    .purpose = "add a reward to every response by checking its answer",
+    .usage = "[options] [file ...]",
+    .example = "rollout-gen --model m prompts.jsonl | reward-verify | rlvr-train --model m",
+};
+
+static int run(const struct judge_options *o, const char **files, int n_files, struct err *err)
+{
+    struct judge *j = judge_open(o, (uint64_t)tool_common.seed, err);
+    if (!j)
+        return -1;
+    struct jsonl_filter filter = judge_filter(j);
+    int rc = jsonl_run(&filter, files, n_files, err);
+    judge_close(j);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct judge_options o = {.scale = 1};
+    struct opt table[] = {
+        OPT_GROUP("Verifiers"),
+        OPT_LIST(
+            0, "verifier", &o.verifiers, "NAME[:WEIGHT]",
+            "use this verifier instead of the record's 'dataset'; may be repeated: math, gsm8k, "
+            "string_matcher, exact, countdown, format, random:P, incorrect, majority"),
+        OPT_FLAG(0, "whole-text", &o.whole_text,
+                 "judge the thinking, too, not only what follows </think>"),
+        OPT_GROUP("Reward"),
+        OPT_FLOAT(0, "scale", &o.scale, "X", "multiply the weighted sum of the scores by X", -1e9,
+                  1e9),
+        OPT_FLOAT(0, "non-stop-penalty", &o.non_stop_penalty, "P",
+                  "take P off when finish_reason is \"length\"", 0, 1e9),
+        OPT_GROUP("Output"),
+        OPT_FLOAT(0, "filter", &o.filter_min, "MIN", "drop records with a reward below MIN", -1e18,
+                  1e18),
+        OPT_FLAG(0, "explain", &o.explain, "add 'verdict': score, extracted answer and rule"),
+        OPT_TABLE(jsonl_option_table),
+        OPT_TABLE(tool_common_options),
+        OPT_END,
+    };
+    const char **files;
+    int n_files = tool_begin(&tool, table, argc, argv, &files);
+    o.filtering = opt_given("filter");
+    struct err err = {0};
+    int rc = run(&o, files, n_files, &err);
+    return tool_finish(rc, &err);
+}
