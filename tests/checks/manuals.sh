@@ -12,7 +12,7 @@ for src in tools/*.c; do
     mandoc -Tlint -W warning "man/$p.1" || fail "man/$p.1 does not lint"
     "$p" --help >"$BUILD/help.txt" || fail "$p --help failed"
     grep -q '^Example' "$BUILD/help.txt" || fail "$p --help has no example"
-    grep -E '^ +(-., )? *--' "$BUILD/help.txt" | grep -oE -e '^ +(-., )? *--[a-z0-9][a-z0-9-]*' | grep -oE -e '--[a-z0-9][a-z0-9-]*' "$BUILD/help.txt" | grep -vE -e '^--(help|version)$' | sort -u >"$BUILD/opts.help"
+    grep -E '^ +(-., )? *--' "$BUILD/help.txt" | grep -oE -e '^ +(-., )? *--[a-z0-9][a-z0-9-]*' | grep -oE -e "--[a-z0-9][a-z0-9-]*" | grep -vE -e '^--(help|version)$' | sort -u >"$BUILD/opts.help"
     sed -n 's/^\.It .*Fl -\([a-z0-9][a-z0-9-]*\).*/--\1/p' "man/$p.1" | grep -vE -e '^--(help|version)$' | sort -u >"$BUILD/opts.man"
     missing=$(comm -23 "$BUILD/opts.help" "$BUILD/opts.man" | tr '\n' ' ')
     extra=$(comm -13 "$BUILD/opts.help" "$BUILD/opts.man" | tr '\n' ' ')
