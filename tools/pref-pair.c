@@ -7,8 +7,7 @@ static const struct tool tool = {
     .name = "pref-pair",
     .purpose = "make preference pairs of strong and weak answers, or of a rewarded pool",
     .usage = "[options] --chosen FILE --rejected FILE | [options] [file ...]",
-    .example =
-        "pref-pair --chosen strong.jsonl --rejected weak.jsonl --drop-equal | dpo-train --model m",
+    .example = "pref-pair --chosen strong.jsonl --rejected weak.jsonl --drop-equal > pairs.jsonl",
 };
 
 static const struct opt_enum joins[] = {

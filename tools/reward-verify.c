@@ -7,7 +7,7 @@ static const struct tool tool = {
     .name = "reward-verify",
     .purpose = "add a reward to every response by checking its answer",
     .usage = "[options] [file ...]",
-    .example = "rollout-gen --model m prompts.jsonl | reward-verify | rlvr-train --model m",
+    .example = "reward-verify --filter 1 generations.jsonl > right.jsonl",
 };
 
 static int run(const struct judge_options *o, const char **files, int n_files, struct err *err)

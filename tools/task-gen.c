@@ -10,7 +10,7 @@ static const struct tool tool = {
     .name = "task-gen",
     .purpose = "make problems with exact answers, with or without a worked solution",
     .usage = "[options]",
-    .example = "task-gen --task arithmetic --n 5000 --trace --seed 1 | sft-train --model m",
+    .example = "task-gen --task arithmetic --n 5000 --trace --seed 1 > sft.jsonl",
 };
 
 static const struct opt_enum splits[] = {{"train", TASK_TRAIN}, {"test", TASK_TEST}, {NULL, 0}};

@@ -14,8 +14,7 @@ struct local {
     struct tokenizer *tokenizer;
     struct engine *engine;
     enum chat_template tpl;
-    const int32_t *stop_ids;
-    int n_stop_ids;
+    struct token_list stop_ids;
 };
 
 static int submit(void *self, struct task *t, struct err *why)
@@ -32,8 +31,8 @@ static int submit(void *self, struct task *t, struct err *why)
         .seed = l->o->seed,
         .record = (uint64_t)t->group,
         .sample = (uint64_t)t->sample,
-        .stop_ids = l->stop_ids,
-        .n_stop_ids = l->n_stop_ids,
+        .stop_ids = l->stop_ids.ids,
+        .n_stop_ids = (int)l->stop_ids.n,
         .user = t,
     };
     if (rc == 0)
@@ -130,7 +129,28 @@ static void local_free(void *self)
         model_free(l->model);
     if (l->tokenizer)
         tokenizer_free(l->tokenizer);
+    token_list_release(&l->stop_ids);
     free(l);
+}
+
+static void add_stop_id(struct token_list *ids, int32_t id)
+{
+    for (int64_t i = 0; i < ids->n; i++)
+        if (ids->ids[i] == id)
+            return;
+    if (id >= 0)
+        token_list_add(ids, id);
+}
+
+/* What the tokenizer's files and the model's config say ends an answer. */
+static void collect_stop_ids(struct local *l)
+{
+    const int32_t *ids;
+    int n = tokenizer_stop_ids(l->tokenizer, &ids);
+    for (int i = 0; i < n; i++)
+        add_stop_id(&l->stop_ids, ids[i]);
+    for (int i = 0; i < l->model->cfg.n_eos; i++)
+        add_stop_id(&l->stop_ids, l->model->cfg.eos[i]);
 }
 
 int teacher_open_local(struct teacher *t, const struct distill_options *o, struct err *err)
@@ -142,10 +162,10 @@ int teacher_open_local(struct teacher *t, const struct distill_options *o, struc
     l->tokenizer = tokenizer_load(o->model, err);
     if (!l->tokenizer || chat_resolve(l->tokenizer, (enum chat_template)o->tpl, &l->tpl, err) < 0)
         return -1;
-    l->n_stop_ids = tokenizer_stop_ids(l->tokenizer, &l->stop_ids);
     l->model = model_load(o->model, &o->device, err);
     if (!l->model)
         return -1;
+    collect_stop_ids(l);
     l->engine = engine_new(l->model, o->batch, o->max_length, err);
     return l->engine ? 0 : -1;
 }

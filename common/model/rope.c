@@ -120,17 +120,10 @@ static void put_num(json_t *obj, const char *key, double x)
     json_object_set_new(obj, key, json_number(x));
 }
 
-void rope_config_put(json_t *obj, const struct model_config *c)
+static json_t *scaling_json(const struct rope_config *r)
 {
-    const struct rope_config *r = &c->rope;
-    json_t *s;
+    json_t *s = json_object();
 
-    put_num(obj, "rope_theta", r->theta);
-    if (r->type == ROPE_DEFAULT) {
-        json_object_set_new(obj, "rope_scaling", json_null());
-        return;
-    }
-    s = json_object();
     json_object_set_new(s, "rope_type", json_string(scaling_names[r->type]));
     put_num(s, "factor", r->factor);
     if (r->type == ROPE_LLAMA3) {
@@ -152,7 +145,34 @@ void rope_config_put(json_t *obj, const struct model_config *c)
     if (r->type != ROPE_LINEAR)
         json_object_set_new(s, "original_max_position_embeddings",
                             json_integer(r->original_max_pos));
-    json_object_set_new(obj, "rope_scaling", s);
+    return s;
+}
+
+/* transformers 5 gives rope_theta to Olmo3's full layers only and its own default to the sliding
+ * ones, unless rope_parameters says otherwise; 4.57 does not read rope_parameters. */
+static void put_by_layer_type(json_t *obj, const struct rope_config *r)
+{
+    json_t *params = json_object(), *sliding = json_object();
+    json_t *full = r->type == ROPE_DEFAULT ? json_object() : scaling_json(r);
+
+    json_object_set_new(full, "rope_type", json_string(scaling_names[r->type]));
+    put_num(full, "rope_theta", r->theta);
+    json_object_set_new(sliding, "rope_type", json_string("default"));
+    put_num(sliding, "rope_theta", r->theta);
+    json_object_set_new(params, "full_attention", full);
+    json_object_set_new(params, "sliding_attention", sliding);
+    json_object_set_new(obj, "rope_parameters", params);
+}
+
+void rope_config_put(json_t *obj, const struct model_config *c)
+{
+    const struct rope_config *r = &c->rope;
+
+    put_num(obj, "rope_theta", r->theta);
+    json_object_set_new(obj, "rope_scaling",
+                        r->type == ROPE_DEFAULT ? json_null() : scaling_json(r));
+    if (c->rope_full_only)
+        put_by_layer_type(obj, r);
 }
 
 static void scale_llama3(const struct rope_config *r, int64_t half, float *inv_freq)

@@ -14,15 +14,15 @@ import transformers
 from safetensors.torch import save_file
 
 OUT = sys.argv[1] if len(sys.argv) > 1 else "tests/golden/model"
-YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16,
+YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 16,
         "beta_fast": 32.0, "beta_slow": 1.0}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}
-BASE = dict(vocab_size=64, hidden_size=32, intermediate_size=40, num_attention_heads=4,
+BASE = dict(vocab_size=64, hidden_size=32, intermediate_size=20, num_attention_heads=4,
             num_key_value_heads=2, num_hidden_layers=2, max_position_embeddings=128,
             pad_token_id=None, bos_token_id=None, eos_token_id=[1, 2])
 
-# name: (config class, settings); float64 makes the angles of the reference no better: RoPE stays float32
+# name: (config class, settings)
 MODELS = {
     "llama": ("LlamaConfig", dict(rope_parameters=dict(LLAMA3, rope_theta=10000.0), attention_bias=True,
                                   mlp_bias=True, tie_word_embeddings=False)),
@@ -36,17 +36,22 @@ MODELS = {
                                   tie_word_embeddings=False)),
     "olmo2": ("Olmo2Config", dict(rope_theta=500.0, num_key_value_heads=4,
                                   tie_word_embeddings=False)),
-    "olmo3": ("Olmo3Config", dict(rope_scaling=dict(YARN), rope_theta=500.0, sliding_window=8,
-                                  num_hidden_layers=4, tie_word_embeddings=False)),
+    "olmo3": ("Olmo3Config", dict(rope_parameters=dict(
+        full_attention=dict(YARN, rope_theta=500.0),
+        sliding_attention=dict(rope_type="default", rope_theta=500.0)), sliding_window=8,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        num_hidden_layers=3, tie_word_embeddings=False)),
 }
 
 
-def randomise(model):
-    """Initial weights would leave biases zero and norms one: a loader that mixes them up would pass."""
+def randomise(model, dtype):
+    """Initial weights would leave biases zero and norms one: a loader that mixes them up would pass.
+    Values are rounded to the file's dtype, the computation is float32."""
     for name, p in model.named_parameters():
         torch.nn.init.normal_(p, 0.0, 0.15 if p.dim() == 2 else 0.2)
         if "norm" in name:
             p.data += 1
+        p.data = p.data.to(dtype).float()
 
 
 def config_json(config, settings):
@@ -65,7 +70,8 @@ def make(name, cls, settings):
     config = getattr(transformers, cls)(**dict(BASE, **settings))
     config._attn_implementation = "eager"
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    randomise(model)
+    file_dtype = torch.float16 if len(name) % 2 else torch.bfloat16
+    randomise(model, file_dtype)
     model.eval()
     tokens = torch.randint(0, 64, (2, 25))
     logits = model(tokens[:, :-1]).logits
@@ -74,23 +80,24 @@ def make(name, cls, settings):
     loss.backward()
     folder = os.path.join(OUT, name)
     os.makedirs(folder, exist_ok=True)
-    weights = {n: p.data.clone() for n, p in model.named_parameters()}
+    weights = {n: p.data.to(file_dtype) for n, p in model.named_parameters()}
     save_file(weights, os.path.join(folder, "model.safetensors"), {"format": "pt"})
     grads = {"grad." + n: p.grad.norm() for n, p in model.named_parameters()}
-    # Norms of every gradient, and the gradients of two tensors whole: the ends of the network.
-    grads["full.model.norm.weight"] = model.model.norm.weight.grad
+    # The norm of every gradient, and two whole gradients from the bottom of the network.
+    n = "model.layers.0.post_attention_layernorm.weight"
+    grads["full." + n] = dict(model.named_parameters())[n].grad
     q = "model.layers.0.self_attn.q_proj.weight"
     grads["full." + q] = dict(model.named_parameters())[q].grad
-    v = "model.layers.1.self_attn.v_proj.weight"
-    grads["full." + v] = dict(model.named_parameters())[v].grad
     out = {k: t.contiguous() for k, t in grads.items()}
-    out.update(tokens=tokens.to(torch.int32), logits=logits.detach()[:, -6:].contiguous(),
+    out.update(tokens=tokens.to(torch.int32), logits=logits.detach()[:, -4:].contiguous(),
                logprobs=logprobs.detach().contiguous(), loss=loss.detach())
     save_file(out, os.path.join(folder, "expected.safetensors"))
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(config_json(config, settings), f, indent=1, sort_keys=True)
         f.write("\n")
-    print(name, "loss", float(loss), sum(p.numel() for p in model.parameters()), "parameters")
+    for f in os.listdir(folder):
+        os.chmod(os.path.join(folder, f), 0o644)
+    print(name, "loss", loss.item(), sum(p.numel() for p in model.parameters()), "parameters")
 
 
 if __name__ == "__main__":

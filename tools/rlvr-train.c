@@ -1,0 +1,154 @@
+/* rlvr-train - reinforcement learning on rewarded rollouts, publishing what it learns. */
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/tool.h"
+#include "data/jsonl.h"
+#include "train/publish.h"
+#include "train/source_rollouts.h"
+
+static const struct tool tool = {
+    .name = "rlvr-train",
+    .purpose = "reinforcement learning on rewarded rollouts",
+    .usage = "--model DIR --out DIR [options] [file ...]",
+    .example = "rollout-gen --follow policy --group 8 prompts.jsonl | reward-verify |\n"
+               "    rlvr-train --model sft --publish policy --out rl --steps 100 > rl.metrics.jsonl",
+};
+
+static const struct opt_enum loss_names[] = {{"clip", RL_CLIP}, {"cispo", RL_CISPO}, {"gspo", RL_GSPO}, {NULL, 0}};
+static const struct opt_enum correction_names[] = {{"none", RL_CORRECT_NONE}, {"tis", RL_CORRECT_TIS},
+                                                   {"icepop", RL_CORRECT_ICEPOP}, {NULL, 0}};
+static const struct opt_enum kl_names[] = {{"k1", KL_K1}, {"k2", KL_K2}, {"k3", KL_K3}, {NULL, 0}};
+static const struct opt_enum advantage_names[] = {{"centered", ADVANTAGE_CENTERED},
+                                                  {"standard", ADVANTAGE_STANDARD},
+                                                  {"rloo", ADVANTAGE_RLOO}, {NULL, 0}};
+static const struct opt_enum reduction_names[] = {{"token-mean", REDUCE_TOKEN_MEAN},
+                                                  {"seq-mean-token-mean", REDUCE_SEQ_MEAN_TOKEN_MEAN},
+                                                  {"seq-mean-token-sum", REDUCE_SEQ_MEAN_TOKEN_SUM},
+                                                  {"dr-grpo", REDUCE_SEQ_SUM_CONST}, {NULL, 0}};
+static const struct opt_enum stale_names[] = {{"drop", 0}, {"fail", 1}, {NULL, 0}};
+
+struct options {
+    struct rl_options rl;
+    int advantage, reduction, stale;
+    int64_t prompts_per_step, minibatches, max_staleness, max_tokens;
+    const char *publish;
+};
+
+struct publishing {
+    struct publisher publisher;
+    int64_t minibatches, last_step;
+    float *weights;
+};
+
+/* Version v is the policy after v batches. */
+static int publish(void *self, struct model *m, int64_t step, struct err *err)
+{
+    struct publishing *p = self;
+    int32_t version = (int32_t)(step / p->minibatches);
+
+    if (step % p->minibatches != 0)
+        return 0;
+    if (!p->weights)
+        p->weights = xaligned((size_t)m->n_elements * sizeof *p->weights);
+    model_get_weights(m, p->weights);
+    p->last_step = step;
+    struct checkpoint_write w = {.cfg = &m->cfg, .params = m->params, .n_params = m->n_params,
+                                 .weights = p->weights, .dtype = m->dev.dtype,
+                                 .tokenizer_from = train_options.model};
+    if (publisher_weights(&p->publisher, version, &w, err) < 0)
+        return -1;
+    return publisher_credits(&p->publisher, version, version, false, err);
+}
+
+static json_t *own_options(const struct options *o)
+{
+    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:I, s:I}", "loss", o->rl.type,
+                     "correction", o->rl.correction, "kl-type", o->rl.kl_type, "clip-low", o->rl.clip_low,
+                     "clip-high", o->rl.clip_high, "kl-coef", o->rl.kl_coef, "tis-cap", o->rl.tis_cap,
+                     "advantage", o->advantage, "reduction", o->reduction, "prompts-per-step",
+                     (json_int_t)o->prompts_per_step, "minibatches", (json_int_t)o->minibatches);
+}
+
+static int run(const struct options *o, const char **files, int n, struct err *err)
+{
+    struct source_rollouts s = {.groups_per_batch = o->prompts_per_step, .minibatches = o->minibatches,
+                                .max_staleness = o->max_staleness, .stale_fails = o->stale == 1, .use_ref = o->rl.kl_coef > 0,
+                                .advantage = (enum advantage_type)o->advantage};
+    struct example_reader reader = {.tpl = CHAT_CHATML};
+    struct publishing p = {.minibatches = o->minibatches};
+    struct loss_head loss = loss_rl(&o->rl);
+    struct train_hooks hooks = {0};
+    int rc;
+
+    if (train_check_options(&train_options, err) < 0)
+        return -1;
+    if (train_options.steps == 0)
+        return err_set(err, "--steps is needed");
+    if (o->publish && publisher_init(&p.publisher, o->publish, o->prompts_per_step,
+                                     o->max_staleness > 0 ? o->max_staleness : 0, err) < 0)
+        return -1;
+    s.planner.reduction = (enum reduction)o->reduction;
+    s.planner.const_tokens = (double)o->max_tokens;
+    source_rollouts_open(&s, files, n, &reader, train_options.micro_tokens);
+    struct batch_source src = source_rollouts_source(&s);
+    json_t *inputs = input_digests(files, n, err), *own = own_options(o);
+    hooks.lineage_inputs = inputs;
+    hooks.options = own;
+    if (o->publish) {
+        hooks.before_first = hooks.after_step = publish;
+        hooks.self = &p;
+    }
+    rc = inputs ? train_run(&train_options, &src, &loss, &hooks, err) : -1;
+    if (o->publish) { /* however it ended, the generator must not wait for more */
+        struct err late = {0};
+        int32_t version = (int32_t)(p.last_step / o->minibatches);
+        if (publisher_credits(&p.publisher, version, version, true, &late) < 0)
+            log_warn("%s", late.text);
+        publisher_release(&p.publisher);
+    }
+    free(p.weights);
+    json_decref(inputs);
+    json_decref(own);
+    source_rollouts_release(&s);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.rl = {.clip_low = 0.2, .clip_high = 0.272, .tis_cap = 2, .icepop_low = 0.5,
+                               .icepop_high = 5, .kl_type = KL_K3},
+                        .prompts_per_step = 32, .minibatches = 1, .max_staleness = 1, .max_tokens = 1024};
+    const struct opt table[] = {
+        OPT_TABLE(train_option_table),
+        OPT_GROUP("Policy"),
+        OPT_INT(0, "prompts-per-step", &o.prompts_per_step, "N", "groups in a batch", 1, 1e9),
+        OPT_INT(0, "minibatches", &o.minibatches, "N", "optimiser steps a batch is cut into", 1, 1e6),
+        OPT_ENUM(0, "loss", &o.rl.type, "NAME", "clip, cispo or gspo", loss_names),
+        OPT_FLOAT(0, "clip-low", &o.rl.clip_low, "X", "lower clip of the ratio: 1 - X", 0, 1),
+        OPT_FLOAT(0, "clip-high", &o.rl.clip_high, "X", "upper clip of the ratio: 1 + X", 0, 1e6),
+        OPT_ENUM(0, "advantage", &o.advantage, "NAME", "centered, standard or rloo", advantage_names),
+        OPT_ENUM(0, "reduction", &o.reduction, "NAME", "how the step's loss is averaged", reduction_names),
+        OPT_INT(0, "max-tokens", &o.max_tokens, "N", "dr-grpo: the constant length it divides by", 1, 1e9),
+        OPT_ENUM(0, "correction", &o.rl.correction, "NAME", "for another engine's rollouts: none, tis or icepop", correction_names),
+        OPT_FLOAT(0, "tis-cap", &o.rl.tis_cap, "X", "tis: cap of exp(old - sampler)", 0, 1e6),
+        OPT_FLOAT(0, "icepop-low", &o.rl.icepop_low, "X", "icepop: smallest ratio trained on", 0, 1e6),
+        OPT_FLOAT(0, "icepop-high", &o.rl.icepop_high, "X", "icepop: largest ratio trained on", 0, 1e6),
+        OPT_FLOAT(0, "kl-coef", &o.rl.kl_coef, "X", "weight of the divergence from ref_logprobs", 0, 1e6),
+        OPT_ENUM(0, "kl-type", &o.rl.kl_type, "NAME", "k1, k2 or k3", kl_names),
+        OPT_GROUP("Asynchrony"),
+        OPT_STR(0, "publish", &o.publish, "DIR", "publish weights and credits for rollout-gen --follow"),
+        OPT_INT(0, "max-staleness", &o.max_staleness, "K", "oldest rollouts trained on, in versions (-1: any)", -1, 1e9),
+        OPT_ENUM(0, "stale", &o.stale, "NAME", "what to do with older ones: drop or fail", stale_names),
+        OPT_TABLE(jsonl_option_table),
+        OPT_TABLE(tool_common_options),
+        OPT_END,
+    };
+    struct err err = {0};
+    const char **files;
+    int n = tool_begin(&tool, table, argc, argv, &files);
+
+    return tool_finish(run(&o, files, n, &err), &err);
+}
