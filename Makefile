@@ -126,11 +126,10 @@ deps:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
-	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/thinkpipe
+	    $(DESTDIR)$(PREFIX)/share/man/man7
 	install -m 755 $(TOOLS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 5 7; do for f in man/*.$$s; do \
 	    [ -e "$$f" ] && install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man$$s; done; done; true
-	install -m 755 pipelines/*.sh $(DESTDIR)$(PREFIX)/share/thinkpipe
 
 clean:
 	rm -rf build bin
