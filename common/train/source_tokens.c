@@ -100,13 +100,17 @@ static void store_piece(struct source_tokens *s, int64_t n)
 /* Cuts pieces until the step is full: 1, or 0 / -1 when the data does not fill it. */
 static int fill_step(struct source_tokens *s, struct err *err)
 {
-    int64_t need = s->batch_tokens;
+    int64_t need = s->batch_tokens, rewound_at = -1;
     s->store_n = s->n_pieces = 0;
     while (need > 0) {
         if (doc_finished(s)) {
             int rc = next_document(s, err);
-            if (rc == 0)
+            if (rc == 0 && rewound_at == s->store_n)
+                return err_set(err, "%s: no sequence has the two tokens that training needs", s->input.file);
+            if (rc == 0) {
+                rewound_at = s->store_n;
                 rc = next_epoch(s, err);
+            }
             if (rc <= 0)
                 return rc;
             continue;
