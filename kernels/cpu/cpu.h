@@ -108,11 +108,23 @@ static inline void *elem_mut(void *p, enum dtype t, int64_t i)
     return (char *)p + i * (int64_t)dtype_bytes(t);
 }
 
+/* A row of a panel is two vectors: a call of memcpy would cost more than it copies. */
+static inline void copy_floats(float *dst, const float *src, int64_t n)
+{
+    if (n == 2 * VW) { /* NR */
+        vf lo = vload(src), hi = vload(src + VW);
+        vstore(dst, lo);
+        vstore(dst + VW, hi);
+        return;
+    }
+    memcpy(dst, src, (size_t)n * 4);
+}
+
 /* dst[0, n) = src[i0, i0 + n) */
 static inline void load_floats(float *dst, const void *src, enum dtype t, int64_t i0, int64_t n)
 {
     if (t == DTYPE_F32) {
-        memcpy(dst, (const float *)src + i0, (size_t)n * 4);
+        copy_floats(dst, (const float *)src + i0, n);
         return;
     }
     const uint16_t *s = (const uint16_t *)src + i0;
@@ -134,7 +146,7 @@ static inline void load_row(float *dst, const void *src, enum dtype t, int64_t i
 static inline void store_row(void *dst, enum dtype t, int64_t i0, const float *src, int64_t n)
 {
     if (t == DTYPE_F32) {
-        memcpy((float *)dst + i0, src, (size_t)n * 4);
+        copy_floats((float *)dst + i0, src, n);
         return;
     }
     uint16_t *d = (uint16_t *)dst + i0;
