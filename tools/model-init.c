@@ -1,6 +1,7 @@
 /* model-init - a checkpoint with random weights, from a config.json. */
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tool.h"
@@ -47,13 +48,20 @@ static int write_model(const struct options *o, struct model *m, struct err *err
     struct checkpoint_write c = {.cfg = &m->cfg, .params = m->params, .n_params = m->n_params,
                                  .weights = w, .dtype = m->dev.dtype,
                                  .tokenizer_from = o->tokenizer, .lineage = lineage};
+    struct atomic_dir d;
     int rc = -1;
 
     model_init_random(m, (uint64_t)tool_common.seed);
     model_get_weights(m, w);
-    if (lineage)
-        rc = checkpoint_write(o->out, &c, err);
-    log_info("%lld parameters in %s", (long long)m->n_elements, o->out);
+    if (lineage && atomic_dir_open(&d, o->out, err) == 0) {
+        rc = checkpoint_write(d.tmp, &c, err);
+        if (rc == 0)
+            rc = atomic_dir_commit(&d, CHECKPOINT_WEIGHTS, err);
+        else
+            atomic_dir_abort(&d);
+    }
+    if (rc == 0)
+        log_info("%lld parameters in %s", (long long)m->n_elements, o->out);
     json_decref(lineage);
     free(w);
     return rc;

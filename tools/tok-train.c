@@ -24,6 +24,7 @@ static const struct opt_enum patterns[] = {
     {NULL, 0},
 };
 
+#define TOKENIZER "tokenizer.json" /* moved last: a folder that has one is complete */
 #define EOS "<|endoftext|>"
 #define PAD "<|pad|>"
 #define END_OF_TURN "<|im_end|>"
@@ -43,9 +44,10 @@ static int process(void *self, struct record *rec, struct emit *out, struct err 
     return bpe_trainer_add_record(self, rec->obj, err);
 }
 
-static int save(const struct options *o, const char *name, json_t *doc, struct err *err)
+/* Takes doc. */
+static int save(const struct atomic_dir *d, const char *name, json_t *doc, struct err *err)
 {
-    char *path = path_join(o->out, name);
+    char *path = path_join(d->tmp, name);
     int rc = json_save_path(path, doc, err);
     json_decref(doc);
     free(path);
@@ -71,23 +73,27 @@ static json_t *generation_config(const struct tokenizer *t)
 static int save_all(const struct options *o, json_t *doc, struct err *err)
 {
     struct tokenizer *t = tokenizer_from_json(doc, "the new tokenizer", err);
-    if (!t) {
-        json_decref(doc);
+    struct atomic_dir d;
+    if (!t || atomic_dir_open(&d, o->out, err) < 0) {
+        tokenizer_free(t);
         return -1;
     }
-    json_t *generation = generation_config(t);
-    log_info("%d tokens in %s", tokenizer_vocab_size(t), o->out);
-    if (tokenizer_vocab_size(t) < o->vocab_size)
+    int rc = save(&d, "tokenizer_config.json", tokenizer_config(o), err);
+    if (rc == 0)
+        rc = save(&d, "generation_config.json", generation_config(t), err);
+    if (rc == 0)
+        rc = save(&d, TOKENIZER, json_incref(doc), err);
+    if (rc == 0)
+        rc = atomic_dir_commit(&d, TOKENIZER, err);
+    else
+        atomic_dir_abort(&d);
+    if (rc == 0)
+        log_info("%d tokens in %s", tokenizer_vocab_size(t), o->out);
+    if (rc == 0 && tokenizer_vocab_size(t) < o->vocab_size)
         log_warn("only %d of %lld tokens: no pair is left that occurs twice",
                  tokenizer_vocab_size(t), (long long)o->vocab_size);
     tokenizer_free(t);
-    /* tokenizer.json comes last: a folder that has one is complete. */
-    if (dir_make(o->out, err) < 0 || save(o, "tokenizer_config.json", tokenizer_config(o), err) < 0 ||
-        save(o, "generation_config.json", generation, err) < 0) {
-        json_decref(doc);
-        return -1;
-    }
-    return save(o, "tokenizer.json", doc, err);
+    return rc;
 }
 
 static int learn(const struct options *o, struct bpe_trainer *b, struct err *err)
@@ -102,7 +108,9 @@ static int learn(const struct options *o, struct bpe_trainer *b, struct err *err
     log_debug("%lld distinct pre-tokens", (long long)bpe_trainer_words(b));
     json_t *doc = bpe_trainer_finish(b, o->vocab_size, specials, n, err);
     free(specials);
-    return doc ? save_all(o, doc, err) : -1;
+    int rc = doc ? save_all(o, doc, err) : -1;
+    json_decref(doc);
+    return rc;
 }
 
 static int run(const struct options *o, const char **files, int n_files, struct err *err)

@@ -2,6 +2,7 @@
 #define XXH_STATIC_LINKING_ONLY /* XXH3_state_t on the stack */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #define IO_BYTES ((size_t)256 << 10)
@@ -52,6 +54,12 @@ bool dir_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool same_directory(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
 /* Atomic files. */
@@ -367,4 +375,59 @@ int dir_commit(const char *tmp, const char *path, struct err *err)
     if (rename(tmp, path) != 0)
         return err_errno(err, "cannot rename '%s' to '%s'", tmp, path);
     return sync_parent(path, err);
+}
+
+/* Atomic directories. */
+
+int atomic_dir_open(struct atomic_dir *d, const char *path, struct err *err)
+{
+    *d = (struct atomic_dir){.path = xstrdup(path), .tmp = path_join(path, ".writing.tmp")};
+    /* What an interrupted process left there is of no use to anybody. */
+    if ((dir_exists(d->tmp) && dir_remove(d->tmp, err) < 0) || dir_make(d->tmp, err) < 0) {
+        atomic_dir_abort(d);
+        return -1;
+    }
+    return 0;
+}
+
+static int move_up(const struct atomic_dir *d, const char *name, struct err *err)
+{
+    char *from = path_join(d->tmp, name), *to = path_join(d->path, name);
+    int rc = rename(from, to) == 0 ? 0 : err_errno(err, "cannot rename '%s' to '%s'", from, to);
+    free(from);
+    free(to);
+    return rc;
+}
+
+int atomic_dir_commit(struct atomic_dir *d, const char *last, struct err *err)
+{
+    DIR *dir = opendir(d->tmp);
+    const struct dirent *e;
+    int rc = dir ? 0 : err_errno(err, "cannot open directory '%s'", d->tmp);
+    while (rc == 0 && (e = readdir(dir)))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            strcmp(e->d_name, last) != 0)
+            rc = move_up(d, e->d_name, err);
+    if (dir)
+        closedir(dir);
+    if (rc == 0)
+        rc = dir_sync(d->path, err);
+    if (rc == 0)
+        rc = move_up(d, last, err);
+    if (rc == 0)
+        rc = dir_sync(d->path, err);
+    atomic_dir_abort(d);
+    return rc;
+}
+
+void atomic_dir_abort(struct atomic_dir *d)
+{
+    struct err ignored = {0};
+    if (d->tmp && dir_exists(d->tmp) && dir_remove(d->tmp, &ignored) < 0)
+        log_warn("%s", ignored.text);
+    if (d->path)
+        rmdir(d->path); /* refuses one that holds something */
+    free(d->path);
+    free(d->tmp);
+    *d = (struct atomic_dir){0};
 }

@@ -7,6 +7,15 @@
  *     if (atomic_file_open(&f, path, &err) < 0) ...
  *     fwrite(..., f.fp);
  *     if (atomic_file_commit(&f, &err) < 0) ...    // or atomic_file_abort(&f)
+ *
+ * A set of files that belong together, in a directory that may hold others:
+ * written to d.tmp inside it, then moved up, `last` last, so that whoever finds
+ * `last` finds all.
+ *
+ *     struct atomic_dir d;
+ *     if (atomic_dir_open(&d, path, &err) < 0) ...
+ *     ... write files into d.tmp ...
+ *     if (atomic_dir_commit(&d, "model.safetensors", &err) < 0) ...   // or atomic_dir_abort(&d)
  */
 #ifndef TP_BASE_FILE_H
 #define TP_BASE_FILE_H
@@ -27,9 +36,19 @@ int atomic_file_commit(struct atomic_file *f, struct err *err) WARN_UNUSED;
 void atomic_file_abort(struct atomic_file *f);
 int file_write_atomic(const char *path, const void *bytes, size_t n, struct err *err) WARN_UNUSED;
 
+struct atomic_dir {
+    char *path, *tmp;
+};
+
+int atomic_dir_open(struct atomic_dir *d, const char *path, struct err *err) WARN_UNUSED;
+int atomic_dir_commit(struct atomic_dir *d, const char *last, struct err *err) WARN_UNUSED;
+/* The directory goes, too, if nothing else is in it. */
+void atomic_dir_abort(struct atomic_dir *d);
+
 int file_read(const char *path, struct strbuf *out, struct err *err) WARN_UNUSED; /* whole file */
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
+bool same_directory(const char *a, const char *b); /* both exist and are one, whatever the names */
 int dir_make(const char *path, struct err *err) WARN_UNUSED; /* with parents; existing is fine */
 int dir_sync(const char *path, struct err *err) WARN_UNUSED;
 int dir_remove(const char *path, struct err *err) WARN_UNUSED; /* with contents */

@@ -149,8 +149,8 @@ static int check_shard_name(const char *name, struct err *err)
 
 int checkpoint_files(const char *dir, char ***names, struct err *err)
 {
-    char *single = path_join(dir, "model.safetensors");
-    char *index = path_join(dir, "model.safetensors.index.json");
+    char *single = path_join(dir, CHECKPOINT_WEIGHTS);
+    char *index = path_join(dir, CHECKPOINT_INDEX);
     json_t *doc = NULL, *map, *value;
     const char *key;
     int n = 0, cap = 0;
@@ -158,7 +158,7 @@ int checkpoint_files(const char *dir, char ***names, struct err *err)
     *names = NULL;
     if (file_exists(single)) {
         GROW(*names, n, cap);
-        (*names)[n++] = xstrdup("model.safetensors");
+        (*names)[n++] = xstrdup(CHECKPOINT_WEIGHTS);
         goto out;
     }
     if (!file_exists(index)) {
@@ -231,7 +231,7 @@ int checkpoint_read_weights(const char *dir, const struct param *params, int n_p
 
 bool checkpoint_exists(const char *dir)
 {
-    static const char *const weights[] = {"model.safetensors", "model.safetensors.index.json"};
+    static const char *const weights[] = {CHECKPOINT_WEIGHTS, CHECKPOINT_INDEX};
     char *config = path_join(dir, "config.json");
     bool found = false, has_config = file_exists(config);
 

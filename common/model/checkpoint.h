@@ -2,13 +2,16 @@
  *
  * config.json, model.safetensors (or sharded with an index on reading),
  * generation_config.json, the tokenizer's files, lineage.json.  A directory is
- * written aside and renamed, or, into an existing DIR, file by file with
+ * written aside and renamed, or, into an existing DIR, by an atomic_dir with
  * model.safetensors last: a directory that has it is whole.
  */
 #ifndef TP_MODEL_CHECKPOINT_H
 #define TP_MODEL_CHECKPOINT_H
 
 #include "model/model.h"
+
+#define CHECKPOINT_WEIGHTS "model.safetensors"
+#define CHECKPOINT_INDEX "model.safetensors.index.json" /* of weights in several files */
 
 /* Reads the weights of DIR as fp32 [n_elements] by the table of params; F32, F16 and BF16 files,
  * one or sharded.  Missing, extra or misshapen tensors and non-finite values are errors that name

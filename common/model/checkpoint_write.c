@@ -1,5 +1,4 @@
 /* checkpoint_write.c - writing model directories, weights last. */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,13 +56,6 @@ static int write_generation_config(const char *dir, const struct model_config *c
 }
 
 /* Copying a directory's files onto themselves would lose them. */
-static bool same_directory(const char *a, const char *b)
-{
-    char real_a[PATH_MAX], real_b[PATH_MAX];
-
-    return realpath(a, real_a) && realpath(b, real_b) && !strcmp(real_a, real_b);
-}
-
 static int copy_tokenizer(const char *dir, const char *from, struct err *err)
 {
     char *parent;
@@ -95,7 +87,7 @@ static int write_weights(const char *dir, const struct checkpoint_write *w, stru
     struct st_write_tensor *t = xcalloc((size_t)w->n_params, sizeof(*t));
     uint16_t *half = bf16 ? xreallocarray(NULL, (size_t)n, sizeof(*half)) : NULL;
     json_t *metadata = json_pack("{s:s}", "format", "pt");
-    char *path = path_join(dir, "model.safetensors");
+    char *path = path_join(dir, CHECKPOINT_WEIGHTS);
     int rc;
 
     for (int64_t i = 0; bf16 && i < n; i++)
@@ -118,22 +110,14 @@ static int write_weights(const char *dir, const struct checkpoint_write *w, stru
 
 int checkpoint_write(const char *dir, const struct checkpoint_write *w, struct err *err)
 {
-    char *index = path_join(dir, "model.safetensors.index.json");
-    int rc = -1;
-
     if (dir_make(dir, err) < 0 || write_config(dir, w, err) < 0)
-        goto out;
+        return -1;
     if (!w->tokenizer_from || !same_directory(w->tokenizer_from, dir))
         if (write_generation_config(dir, w->cfg, err) < 0)
-            goto out;
+            return -1;
     if (copy_tokenizer(dir, w->tokenizer_from, err) < 0)
-        goto out;
+        return -1;
     if (w->lineage && write_json(dir, "lineage.json", w->lineage, err) < 0)
-        goto out;
-    rc = write_weights(dir, w, err);
-    if (rc == 0)
-        unlink(index); /* of older, sharded weights: readers would prefer neither to the other */
-out:
-    free(index);
-    return rc;
+        return -1;
+    return write_weights(dir, w, err);
 }

@@ -62,6 +62,10 @@ int publisher_weights(struct publisher *p, int32_t version, const struct checkpo
         rc = checkpoint_write(tmp, w, err);
     if (rc == 0)
         rc = dir_commit(tmp, dir, err);
+    if (rc < 0 && dir_exists(tmp)) {
+        struct err ignored = {0}; /* the first failure is the one to report */
+        (void)!dir_remove(tmp, &ignored);
+    }
     if (rc == 0)
         rc = point_latest(p, version, err);
     if (rc == 0)

@@ -13,7 +13,6 @@
 #include "base/mem.h"
 
 #define STATE_FILE "trainer_state.safetensors"
-#define WEIGHTS_FILE "model.safetensors"
 
 void train_state_release(struct train_state *s)
 {
@@ -106,16 +105,21 @@ char *resume_find(const char *out)
 bool resume_is_done(const char *out)
 {
     struct train_state state = {0};
-    bool done = has_file(out, WEIGHTS_FILE) && is_whole(out, &state) && state.done;
+    bool done = has_file(out, CHECKPOINT_WEIGHTS) && is_whole(out, &state) && state.done;
     train_state_release(&state);
     return done;
 }
 
-bool resume_has_run(const char *out)
+bool resume_has_checkpoints(const char *out)
 {
     struct steps s = list_steps(out);
     free(s.items);
-    return s.n > 0 || has_file(out, WEIGHTS_FILE) || has_file(out, STATE_FILE);
+    return s.n > 0 || has_file(out, CHECKPOINT_WEIGHTS);
+}
+
+bool resume_has_run(const char *out)
+{
+    return resume_has_checkpoints(out) || has_file(out, STATE_FILE);
 }
 
 static int remove_file(const char *dir, const char *name, struct err *err)
@@ -145,7 +149,7 @@ static int prune(const char *out, int64_t keep, struct err *err)
 int resume_remove_run(const char *out, struct err *err)
 {
     /* The weights go first: without them nothing takes the rest for a finished run. */
-    if (remove_file(out, WEIGHTS_FILE, err) < 0 || remove_file(out, STATE_FILE, err) < 0)
+    if (remove_file(out, CHECKPOINT_WEIGHTS, err) < 0 || remove_file(out, STATE_FILE, err) < 0)
         return -1;
     return prune(out, 0, err);
 }
@@ -249,6 +253,30 @@ static int write_files(const char *dir, const struct checkpoint_save *c, const s
     return checkpoint_write(dir, &w, err);
 }
 
+static int write_final(const struct checkpoint_save *c, const struct arrays *a, struct err *err)
+{
+    struct atomic_dir d;
+    if (atomic_dir_open(&d, c->out, err) < 0)
+        return -1;
+    if (write_files(d.tmp, c, a, err) < 0) {
+        atomic_dir_abort(&d);
+        return -1;
+    }
+    if (atomic_dir_commit(&d, CHECKPOINT_WEIGHTS, err) < 0)
+        return -1;
+    /* Of older weights in several files: readers would prefer neither to the other. */
+    return remove_file(c->out, CHECKPOINT_INDEX, err);
+}
+
+/* After a failure: what was written is of no use, and may be all that fills the disk. */
+static void remove_aside(const char *out, const char *tmp)
+{
+    struct err late = {0};
+    if (dir_exists(tmp) && dir_remove(tmp, &late) < 0)
+        log_warn("%s", late.text);
+    rmdir(out); /* refuses one that holds something */
+}
+
 static int write_step(const struct checkpoint_save *c, const struct arrays *a, struct err *err)
 {
     char *dir = step_dir(c->out, c->state->step), *tmp = xasprintf("%s.tmp", dir);
@@ -262,6 +290,8 @@ static int write_step(const struct checkpoint_save *c, const struct arrays *a, s
         rc = dir_remove(dir, err);
     if (rc == 0)
         rc = dir_commit(tmp, dir, err);
+    if (rc < 0)
+        remove_aside(c->out, tmp);
     if (rc == 0 && c->keep > 0)
         rc = prune(c->out, c->keep, err);
     free(dir);
@@ -279,7 +309,7 @@ int checkpoint_save(const struct checkpoint_save *c, struct err *err)
     if (rc == 0)
         rc = check_finite("optimiser's moments", a.v, a.n, err);
     if (rc == 0)
-        rc = c->state->done ? write_files(c->out, c, &a, err) : write_step(c, &a, err);
+        rc = c->state->done ? write_final(c, &a, err) : write_step(c, &a, err);
     arrays_release(&a);
     return rc;
 }

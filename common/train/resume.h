@@ -4,7 +4,8 @@
  * `master`, `m` and `v` (F32, all parameters end to end) and, in the metadata,
  * one JSON string with the counters, the source's position and the options that
  * decide the result.  A step's directory is written aside and renamed; the final
- * files are written with model.safetensors last.
+ * files are written aside and moved up, model.safetensors last.  What could not
+ * be written whole is removed.
  */
 #ifndef TP_TRAIN_RESUME_H
 #define TP_TRAIN_RESUME_H
@@ -35,6 +36,7 @@ int checkpoint_save(const struct checkpoint_save *c, struct err *err) WARN_UNUSE
 /* The newest whole step directory of a run (owned), or NULL when there is none. */
 char *resume_find(const char *out);
 bool resume_is_done(const char *out);  /* the final checkpoint is there and whole */
+bool resume_has_checkpoints(const char *out); /* a step's or the final one, whole or not */
 bool resume_has_run(const char *out);  /* anything of a run is there */
 int resume_remove_run(const char *out, struct err *err) WARN_UNUSED;
 /* Removes what a killed writer left behind. */

@@ -317,6 +317,58 @@ static void test_dirs(const char *dir)
     free(deep), free(top), free(moved), free(file), free(under);
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+    struct err err = {0};
+    char *path = path_join(dir, name);
+    CHECK(file_write_atomic(path, text, strlen(text), &err) == 0);
+    free(path);
+}
+
+static bool has(const char *dir, const char *name)
+{
+    char *path = path_join(dir, name);
+    bool is = file_exists(path) || dir_exists(path);
+    free(path);
+    return is;
+}
+
+static void test_atomic_dir(const char *dir)
+{
+    struct err err = {0};
+    struct atomic_dir d;
+    char *path = path_join(dir, "set/of/files");
+
+    CHECK(atomic_dir_open(&d, path, &err) == 0);
+    put(d.tmp, "a", "new");
+    CHECK(!has(path, "a"));
+    atomic_dir_abort(&d);
+    CHECK(!dir_exists(path)); /* it was empty */
+
+    put(dir, "set/of/stays", "old");
+    CHECK(atomic_dir_open(&d, path, &err) == 0);
+    free(d.path); /* interrupted: nobody tidies up */
+    free(d.tmp);
+    CHECK(atomic_dir_open(&d, path, &err) == 0);
+    put(d.tmp, "a", "new");
+    put(d.tmp, "last", "new");
+    CHECK(atomic_dir_commit(&d, "last", &err) == 0);
+    CHECK(has(path, "a") && has(path, "last") && !has(path, ".writing.tmp"));
+
+    CHECK(atomic_dir_open(&d, path, &err) == 0);
+    put(d.tmp, "b", "new");
+    CHECK(atomic_dir_commit(&d, "last", &err) < 0 && strstr(err.text, "last")); /* it is not there */
+    err_clear(&err);
+    CHECK(atomic_dir_open(&d, path, &err) == 0);
+    atomic_dir_abort(&d);
+    CHECK(has(path, "a") && has(path, "last") && !has(path, ".writing.tmp"));
+    CHECK(same_directory(path, path) && !same_directory(path, dir) && !same_directory(path, "no/such"));
+    free(path);
+    path = path_join(dir, "set");
+    CHECK(dir_remove(path, &err) == 0);
+    free(path);
+}
+
 static void test_files(void)
 {
     char dir[] = "/tmp/test_base.XXXXXX";
@@ -324,6 +376,7 @@ static void test_files(void)
     if (!mkdtemp(dir))
         BUG("mkdtemp failed");
     test_atomic_file(dir);
+    test_atomic_dir(dir);
     test_whole_files(dir);
     test_dirs(dir);
     CHECK(dir_remove(dir, &err) == 0);
