@@ -16,6 +16,8 @@ static void check_options(const struct rollout_options *o)
 {
     if (!o->model && !o->follow)
         tool_usage_error("--model or --follow must be given");
+    if (o->model && o->follow)
+        tool_usage_error("--model and --follow exclude each other");
     if (o->prompts.repeat == 0 && !o->follow)
         tool_usage_error("--repeat 0 (without end) needs --follow");
     for (int i = 0; i < o->stop.n; i++)

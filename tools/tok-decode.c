@@ -38,13 +38,16 @@ static int set_text(const struct decoder *d, json_t *obj, const int32_t *ids, in
 
 /* --- shards --------------------------------------------------------------------------------- */
 
-static int print_sequence(const struct decoder *d, const struct shard_seq *s, struct err *err)
+static int print_sequence(const struct decoder *d, const struct shard_seq *s, const char *file,
+                          struct err *err)
 {
     json_t *obj = json_object();
     if (s->id)
         json_object_set_new(obj, "id", json_string(s->id));
     int rc = set_text(d, obj, s->tokens, s->n_tokens, err);
-    if (rc == 0)
+    if (rc < 0)
+        err_prefix(err, "%s: sequence %lld", file, (long long)tool_counts.in);
+    else
         rc = jsonl_print(obj, err);
     json_decref(obj);
     return rc;
@@ -59,7 +62,7 @@ static int decode_shard(const struct decoder *d, struct stream *in, struct err *
         for (int64_t i = 0; i < b.n_seqs && rc > 0; i++) {
             struct shard_seq s = shard_batch_seq(&b, i);
             tool_counts.in++;
-            if (print_sequence(d, &s, err) < 0)
+            if (print_sequence(d, &s, stream_name(in), err) < 0)
                 rc = -1;
         }
         shard_batch_release(&b);
@@ -86,49 +89,29 @@ static int decode_record(const struct decoder *d, json_t *obj, struct err *err)
     return rc;
 }
 
-static json_t *parse_record(const struct strbuf *line, struct err *err)
-{
-    size_t bom = line->len >= 3 && memcmp(line->buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    json_t *obj = json_parse(line->buf + bom, line->len - bom, err);
-    if (!obj || json_is_object(obj))
-        return obj;
-    err_set(err, "the record is %s, expected an object", json_type_name(obj));
-    json_decref(obj);
-    return NULL;
-}
-
-static int decode_line(const struct decoder *d, const char *name, int64_t number,
-                       const struct strbuf *line, struct err *err)
+static int print_record(const struct decoder *d, struct jsonl_reader *r, const struct record *rec,
+                        struct err *err)
 {
     struct err why = {0};
-    json_t *obj = parse_record(line, &why);
-    int rc = 0;
-    tool_counts.in++;
-    if (obj && decode_record(d, obj, &why) == 0)
-        rc = jsonl_print(obj, err);
-    else if ((rc = jsonl_bad_record(name, number, line->buf, line->len, &why)) < 0)
-        *err = why;
-    json_decref(obj);
-    return rc;
+    if (decode_record(d, rec->obj, &why) == 0)
+        return jsonl_print(rec->obj, err);
+    if (jsonl_reader_reject(r, rec, &why) == 0)
+        return 0;
+    *err = why;
+    return -1;
 }
 
-/* jsonl_run() opens its own files, but what this stream holds was only known by looking into it. */
 static int decode_lines(const struct decoder *d, struct stream *in, struct err *err)
 {
-    struct strbuf line = {0};
-    int64_t number = 0;
-    int rc;
-    while ((rc = stream_line(in, &line, (size_t)jsonl_options.max_line_bytes, NULL, err)) > 0) {
-        number++;
-        if (strspn(line.buf, " \t\r") == line.len)
-            continue;
-        if (decode_line(d, stream_name(in), number, &line, err) < 0) {
+    struct jsonl_reader *r = jsonl_reader_from(in, err);
+    struct record rec;
+    int rc = r ? 1 : -1;
+    while (rc > 0 && (rc = jsonl_reader_next(r, &rec, err)) > 0) {
+        if (print_record(d, r, &rec, err) < 0)
             rc = -1;
-            break;
-        }
+        json_decref(rec.obj);
     }
-    strbuf_release(&line);
-    stream_close(in);
+    jsonl_reader_close(r);
     return rc;
 }
 

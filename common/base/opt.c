@@ -164,6 +164,7 @@ static int store_value(const struct opt *o, const char *text, struct err *err)
     case OPT_TYPE_END:
     case OPT_TYPE_GROUP:
     case OPT_TYPE_TABLE:
+    case OPT_TYPE_CHECK:
         break;
     }
     BUG("option row of type %d has no value", (int)o->type);
@@ -225,6 +226,18 @@ static int parse_short(struct walk *w, const char *word, struct err *err)
     return 0;
 }
 
+static int run_checks(const struct opt *table, struct err *err)
+{
+    int rc = 0;
+    for (const struct opt *o = table; rc == 0 && o->type != OPT_TYPE_END; o++) {
+        if (o->type == OPT_TYPE_TABLE)
+            rc = run_checks(o->table, err);
+        else if (o->type == OPT_TYPE_CHECK)
+            rc = o->check(err);
+    }
+    return rc;
+}
+
 int opt_parse(const struct opt *table, int argc, char **argv, const char **operands,
               struct err *err)
 {
@@ -243,6 +256,8 @@ int opt_parse(const struct opt *table, int argc, char **argv, const char **opera
         else
             only_operands = true;
     }
+    if (rc == 0)
+        rc = run_checks(table, err);
     if (rc < 0 && err)
         err->status = EXIT_USAGE;
     return rc < 0 ? -1 : n_operands;
@@ -337,7 +352,7 @@ static void print_table(const struct opt *table, bool *in_group)
         } else if (o->type == OPT_TYPE_GROUP) {
             printf("\n%s:\n", o->help);
             *in_group = true;
-        } else {
+        } else if (o->type != OPT_TYPE_CHECK) {
             if (!*in_group)
                 printf("\nOptions:\n");
             *in_group = true;

@@ -29,7 +29,8 @@ enum opt_type {
     OPT_TYPE_STR,   /* const char **: points into argv */
     OPT_TYPE_ENUM,  /* int *: one of values[] */
     OPT_TYPE_LIST,  /* struct opt_list *: may be given several times */
-    OPT_TYPE_TABLE  /* a nested table of shared rows */
+    OPT_TYPE_TABLE, /* a nested table of shared rows */
+    OPT_TYPE_CHECK  /* what the rows around it must fulfil together */
 };
 
 struct opt_enum {
@@ -52,6 +53,7 @@ struct opt {
     double min, max;
     const struct opt_enum *values;
     const struct opt *table;
+    int (*check)(struct err *err);
 };
 
 #define OPT_END {.type = OPT_TYPE_END}
@@ -74,6 +76,8 @@ struct opt {
     {.type = OPT_TYPE_LIST, .short_name = (s), .long_name = (l), .value = (v), .arg = (a),         \
      .help = (h)}
 #define OPT_TABLE(t) {.type = OPT_TYPE_TABLE, .table = (t)}
+/* check() is called once all words are read, so that shared rows bring their rules with them. */
+#define OPT_CHECK(fn) {.type = OPT_TYPE_CHECK, .check = (fn)}
 
 /* Sets the variables; moves the operands to operands[0..return) (room for argc).  -1 on misuse,
  * with err->status = EXIT_USAGE.  Given twice, the last one counts. */

@@ -2,6 +2,7 @@
 #include "base/tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,31 +30,40 @@ const struct opt tool_common_options[] = {
 static const struct tool *this_tool;
 static const char **operand_list;
 
-static int close_stdout(void)
+static bool stdout_abandoned;
+
+void tool_abandon_stdout(void)
 {
+    stdout_abandoned = true;
+}
+
+/* Reports a failure unless `quiet`: one failure is one line. */
+static int close_stdout(bool quiet)
+{
+    if (stdout_abandoned)
+        return 0;
     errno = 0;
     bool failed = ferror(stdout) != 0;
     if (fflush(stdout) != 0)
         failed = true;
     int number = errno;
-    /* close, not fclose: log_error still flushes the stream.  Standard output closed by the caller
-     * (">&-") is no failure if nothing was to be written. */
-    if (close(STDOUT_FILENO) != 0 && !failed && errno != EBADF) {
+    /* close, not fclose: log_error still flushes the stream. */
+    if (close(STDOUT_FILENO) != 0 && !failed) {
         failed = true;
         number = errno;
     }
     if (!failed || number == EPIPE)
         return 0;
-    if (number)
+    if (!quiet && number)
         log_error("cannot write standard output: %s", strerror(number));
-    else
+    else if (!quiet)
         log_error("cannot write standard output");
     return -1;
 }
 
 static noreturn void leave_after_printing(void)
 {
-    exit(close_stdout() < 0 ? EXIT_FAILED : EXIT_OK);
+    exit(close_stdout(false) < 0 ? EXIT_FAILED : EXIT_OK);
 }
 
 static noreturn void print_help(const struct opt *table)
@@ -66,8 +76,19 @@ static noreturn void print_help(const struct opt *table)
     leave_after_printing();
 }
 
+/* A standard stream that the caller closed must not become the number of a file we open: what is
+ * meant for the stream would land in it.  Its place is held the wrong way round, so that using it
+ * still fails. */
+static void hold_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 static void set_up_process(void)
 {
+    hold_standard_streams();
     setlocale(LC_ALL, "C");   /* numbers read and print the same everywhere */
     signal(SIGPIPE, SIG_DFL); /* some launchers leave it ignored */
     mem_init();
@@ -106,6 +127,12 @@ int tool_begin(const struct tool *tool, const struct opt *table, int argc, char 
     return n;
 }
 
+static void print_usage_hint(void)
+{
+    fprintf(stderr, "Usage: %s %s\nTry '%s --help'.\n", log_program(),
+            this_tool && this_tool->usage ? this_tool->usage : "[options]", log_program());
+}
+
 noreturn void tool_usage_error(const char *fmt, ...)
 {
     va_list ap;
@@ -113,8 +140,7 @@ noreturn void tool_usage_error(const char *fmt, ...)
     char *text = xvasprintf(fmt, ap);
     va_end(ap);
     log_error("%s", text);
-    fprintf(stderr, "Usage: %s %s\nTry '%s --help'.\n", log_program(),
-            this_tool && this_tool->usage ? this_tool->usage : "[options]", log_program());
+    print_usage_hint();
     free(text);
     exit(EXIT_USAGE);
 }
@@ -126,11 +152,14 @@ int tool_finish(int rc, const struct err *err)
     if (rc < 0) {
         log_error("%s", err->set ? err->text : "failed without saying why");
         status = err->status ? err->status : EXIT_FAILED;
+        if (status == EXIT_USAGE) /* misuse that only showed during the run */
+            print_usage_hint();
     }
-    if (close_stdout() < 0 && status == EXIT_OK)
+    if (close_stdout(rc < 0) < 0 && status == EXIT_OK)
         status = EXIT_FAILED;
-    log_info("in=%lld out=%lld rejected=%lld", (long long)tool_counts.in,
-             (long long)tool_counts.out, (long long)tool_counts.rejected);
+    if (status != EXIT_USAGE)
+        log_info("in=%lld out=%lld rejected=%lld", (long long)tool_counts.in,
+                 (long long)tool_counts.out, (long long)tool_counts.rejected);
     pool_release();
     free(operand_list);
     operand_list = NULL;

@@ -20,6 +20,17 @@ struct jsonl_options jsonl_options = {
     .max_line_bytes = (int64_t)64 << 20,
 };
 
+static int check_options(struct err *err)
+{
+    if (jsonl_options.skip_bad)
+        return 0;
+    if (opt_given("rejects"))
+        return err_set(err, "--rejects needs --skip-bad");
+    if (opt_given("max-rejects"))
+        return err_set(err, "--max-rejects needs --skip-bad");
+    return 0;
+}
+
 const struct opt jsonl_option_table[] = {
     OPT_GROUP("Bad records"),
     OPT_FLAG(0, "skip-bad", &jsonl_options.skip_bad, "set bad records aside and go on"),
@@ -29,6 +40,7 @@ const struct opt jsonl_option_table[] = {
             "with --skip-bad: stop with status 3 after more than N (-1: no limit)", -1, 0x1p53),
     OPT_INT(0, "max-line-bytes", &jsonl_options.max_line_bytes, "N",
             "a longer line is a bad record", 1, 0x1p33),
+    OPT_CHECK(check_options),
     OPT_END,
 };
 
@@ -38,13 +50,7 @@ static FILE *rejects_file; /* opened by the first reader, so that it exists even
 
 static int open_rejects(struct err *err)
 {
-    if (!jsonl_options.rejects)
-        return 0;
-    if (!jsonl_options.skip_bad) {
-        err->status = EXIT_USAGE;
-        return err_set(err, "--rejects needs --skip-bad");
-    }
-    if (rejects_file)
+    if (!jsonl_options.rejects || rejects_file)
         return 0;
     rejects_file = fopen(jsonl_options.rejects, "we");
     return rejects_file ? 0 : err_errno(err, "cannot create '%s'", jsonl_options.rejects);
@@ -211,6 +217,19 @@ struct jsonl_reader *jsonl_reader_open(const char **files, int n_files, struct e
         free(r);
         return NULL;
     }
+    return r;
+}
+
+struct jsonl_reader *jsonl_reader_from(struct stream *stream, struct err *err)
+{
+    struct jsonl_reader *r = jsonl_reader_open(NULL, 0, err);
+    if (!r) {
+        stream_close(stream);
+        return NULL;
+    }
+    r->lines.stream = stream;
+    r->lines.file = stream_name(stream);
+    r->lines.next_file = 1; /* there is no other */
     return r;
 }
 

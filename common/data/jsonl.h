@@ -66,6 +66,8 @@ int jsonl_run(const struct jsonl_filter *f, const char **files, int n_files, str
  * 0 = end, -1 = error.  Bad lines are handled by the same policy. */
 struct jsonl_reader;
 struct jsonl_reader *jsonl_reader_open(const char **files, int n_files, struct err *err);
+/* The same over a stream that was opened to see what it holds; the reader closes it. */
+struct jsonl_reader *jsonl_reader_from(struct stream *stream, struct err *err);
 int jsonl_reader_next(struct jsonl_reader *r, struct record *rec, struct err *err) WARN_UNUSED;
 /* False if the next record has not arrived yet: a program with other work can do it meanwhile. */
 bool jsonl_reader_ready(const struct jsonl_reader *r);

@@ -32,8 +32,10 @@ static int parse_strength(const char *text, struct swarm_options *s, struct err 
         rc = parse_float(colon ? colon + 1 : low, 1e-6, 1e9, &s->strength_high, err);
     if (rc == 0 && s->strength_low > s->strength_high)
         rc = err_set(err, "the first number is the larger one");
-    if (rc < 0)
+    if (rc < 0) {
         err_prefix(err, "--strength %s", text);
+        err->status = EXIT_USAGE;
+    }
     free(low);
     return rc;
 }

@@ -63,8 +63,10 @@ static double now_s(void)
 static int check_url(struct http_client *c, const char *key, struct err *err)
 {
     bool plain = strncasecmp(c->url, "http://", 7) == 0;
-    if (!plain && strncasecmp(c->url, "https://", 8) != 0)
+    if (!plain && strncasecmp(c->url, "https://", 8) != 0) {
+        err->status = EXIT_USAGE;
         return err_set(err, "'%s' is no http:// or https:// address", c->url);
+    }
     if (strpbrk(c->url, " \t\r\n") || strchr(c->url + 8, '@'))
         return err_set(err, "the address may hold no blanks and no user name; a key comes from the "
                             "environment or a file");

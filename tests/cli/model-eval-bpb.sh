@@ -21,4 +21,4 @@ rm M/tokenizer*
 model-eval -q --task bpb --model M docs.shard | jq -c '[(.results.docs | keys), ."n-samples".docs.tokens]'
 model-eval -q --task bpb --model M docs.jsonl 2>&1
 model-eval -q --task bpb --model M --seq-len 300 docs.shard 2>&1
-model-eval -q --task bpb --model M docs.shard docs.jsonl 2>&1 | tail -n 1
+model-eval -q --task bpb --model M docs.shard docs.jsonl 2>&1 | head -n 1

@@ -199,8 +199,12 @@ static void test_reader(void)
     jsonl_reader_close(r);
 
     err_clear(&err);
-    jsonl_options.rejects = rejects_path;
-    CHECK(!jsonl_reader_open(files, 1, &err) && err.status == EXIT_USAGE);
+    char *argv[] = {xstrdup("x"), xstrdup("--rejects"), xstrdup(rejects_path), NULL};
+    const char *operands[4];
+    CHECK(opt_parse(jsonl_option_table, 3, argv, operands, &err) < 0 && err.status == EXIT_USAGE);
+    CHECK_STR(err.text, "--rejects needs --skip-bad");
+    for (int i = 0; i < 3; i++)
+        free(argv[i]);
     jsonl_options.rejects = NULL;
 }
 
