@@ -3,6 +3,7 @@
 
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "model/vocab.h"
 #include "train/source_tokens.h"
 
 static const struct tool tool = {
@@ -28,7 +29,9 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     if (train_check_options(&train_options, err) < 0)
         return -1;
     if (train_options.steps == 0)
-        return err_set(err, "--steps is needed");
+        tool_usage_error("--steps is needed");
+    if (vocab_size_load(train_options.model, &reader.vocab_size, err) < 0)
+        return -1;
     source_tokens_open(&s, files, n, &reader, train_options.micro_tokens);
     src = source_tokens_source(&s);
     inputs = input_digests(files, n, err);

@@ -1,10 +1,10 @@
 /* dpo-train - preference tuning on pairs. */
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "model/vocab.h"
 #include "train/source_pairs.h"
 
 static const struct tool tool = {
@@ -27,12 +27,9 @@ struct options {
 static int load(const struct options *o, const char **files, int n, struct example_reader *reader,
                 struct source_pairs *s, struct err *err)
 {
-    reader->tpl = CHAT_CHATML;
+    reader->tpl = (enum chat_template)o->template;
     reader->max_tokens = o->max_tokens;
     reader->truncate = o->max_tokens > 0;
-    if (reader->tokenizer &&
-        chat_resolve(reader->tokenizer, (enum chat_template)o->template, &reader->tpl, err) < 0)
-        return -1;
     s->batch_size = o->batch_size;
     s->epochs = o->epochs;
     s->fields = loss_dpo(&o->dpo).needs;
@@ -71,15 +68,10 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     struct source_pairs s = {0};
     struct example_reader reader = {0};
     struct tokenizer *t = NULL;
-    char *path = NULL;
     int rc = train_check_options(&train_options, err);
 
     if (rc == 0)
-        path = path_join(train_options.model, "tokenizer.json");
-    if (path && file_exists(path)) {
-        t = tokenizer_load(train_options.model, err);
-        rc = t ? 0 : -1;
-    }
+        rc = vocab_load(train_options.model, &reader.vocab_size, &t, err);
     reader.tokenizer = t;
     if (rc == 0)
         rc = load(o, files, n, &reader, &s, err);
@@ -100,7 +92,6 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     }
     source_pairs_release(&s);
     tokenizer_free(t);
-    free(path);
     return rc;
 }
 
@@ -128,5 +119,7 @@ int main(int argc, char **argv)
     const char **files;
     int n = tool_begin(&tool, table, argc, argv, &files);
 
+    if (o.epochs == 0 && train_options.steps == 0)
+        tool_usage_error("--epochs 0 needs --steps");
     return tool_finish(run(&o, files, n, &err), &err);
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "model/vocab.h"
 #include "train/publish.h"
 #include "train/source_rollouts.h"
 
@@ -86,7 +87,9 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     if (train_check_options(&train_options, err) < 0)
         return -1;
     if (train_options.steps == 0)
-        return err_set(err, "--steps is needed");
+        tool_usage_error("--steps is needed");
+    if (vocab_size_load(train_options.model, &reader.vocab_size, err) < 0)
+        return -1;
     if (o->publish && publisher_init(&p.publisher, o->publish, o->prompts_per_step,
                                      o->max_staleness > 0 ? o->max_staleness : 0, err) < 0)
         return -1;

@@ -1,9 +1,9 @@
 /* sft-train - supervised fine-tuning on conversations, completions or masked shards. */
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "model/vocab.h"
 #include "train/source_examples.h"
 
 static const struct tool tool = {
@@ -21,12 +21,9 @@ struct options {
 static int load(const struct options *o, const char **files, int n, struct example_reader *reader,
                 struct source_examples *s, struct err *err)
 {
-    reader->tpl = CHAT_CHATML;
+    reader->tpl = (enum chat_template)o->template;
     reader->max_tokens = o->max_tokens;
     reader->truncate = o->max_tokens > 0;
-    if (reader->tokenizer &&
-        chat_resolve(reader->tokenizer, (enum chat_template)o->template, &reader->tpl, err) < 0)
-        return -1;
     s->batch_tokens = o->batch_size ? 0 : o->batch_tokens;
     s->batch_size = o->batch_size;
     s->epochs = o->epochs;
@@ -44,15 +41,10 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     struct source_examples s = {0};
     struct example_reader reader = {0};
     struct tokenizer *t = NULL;
-    char *path = NULL;
     int rc = train_check_options(&train_options, err);
 
     if (rc == 0)
-        path = path_join(train_options.model, "tokenizer.json");
-    if (path && file_exists(path)) {
-        t = tokenizer_load(train_options.model, err);
-        rc = t ? 0 : -1;
-    }
+        rc = vocab_load(train_options.model, &reader.vocab_size, &t, err);
     reader.tokenizer = t;
     if (rc == 0)
         rc = load(o, files, n, &reader, &s, err);
@@ -68,7 +60,6 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     }
     source_examples_release(&s);
     tokenizer_free(t);
-    free(path);
     return rc;
 }
 
@@ -91,5 +82,9 @@ int main(int argc, char **argv)
     const char **files;
     int n = tool_begin(&tool, table, argc, argv, &files);
 
+    if (opt_given("batch-size") && opt_given("batch-tokens"))
+        tool_usage_error("--batch-size and --batch-tokens exclude each other");
+    if (o.epochs == 0 && train_options.steps == 0)
+        tool_usage_error("--epochs 0 needs --steps");
     return tool_finish(run(&o, files, n, &err), &err);
 }

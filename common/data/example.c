@@ -389,14 +389,16 @@ static int from_any(const struct example_reader *r, const json_t *obj, struct ex
 
 /* --- checks that hold for all --------------------------------------------------------------- */
 
-static int check_ids(const struct example_reader *r, const int32_t *ids, int64_t n,
-                     struct err *err)
+int example_check_ids(const struct example_reader *r, const int32_t *ids, int64_t n,
+                      struct err *err)
 {
-    int32_t end = r->tokenizer ? tokenizer_vocab_size(r->tokenizer) : INT32_MAX;
+    int64_t end = r->vocab_size ? r->vocab_size
+                  : r->tokenizer ? tokenizer_vocab_size(r->tokenizer)
+                                 : INT32_MAX;
     for (int64_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= end)
-            return err_set(err, "token %lld has id %d, not between 0 and %d", (long long)i, ids[i],
-                           end - 1);
+            return err_set(err, "token %lld has id %d, not between 0 and %lld", (long long)i,
+                           ids[i], (long long)end - 1);
     return 0;
 }
 
@@ -413,7 +415,7 @@ static int check_size(const struct example_reader *r, int64_t *n, struct err *er
 
 static int check_example(const struct example_reader *r, struct example *e, struct err *err)
 {
-    if (check_ids(r, e->tokens, e->n_tokens, err) < 0 || check_size(r, &e->n_tokens, err) < 0)
+    if (example_check_ids(r, e->tokens, e->n_tokens, err) < 0 || check_size(r, &e->n_tokens, err) < 0)
         return -1;
     if (e->n_prompt > e->n_tokens)
         e->n_prompt = e->n_tokens;
@@ -570,11 +572,13 @@ static int prompt_from_any(const struct example_reader *r, const json_t *obj,
         return err_set(err, "the record has no 'prompt_token_ids', 'messages' or 'prompt'");
     if (need_tokenizer(r, err) < 0)
         return -1;
-    if (json_is_string(prompt))
-        return encode_string(r, prompt, out, err);
     if (json_is_array(prompt))
         return prompt_from_messages(r, prompt, out, err);
-    return err_set(err, "'%s' is %s, expected a string or messages", key, json_type_name(prompt));
+    if (has(obj, "messages"))
+        return err_set(err, "'messages' is %s, expected an array", json_type_name(prompt));
+    if (json_is_string(prompt))
+        return encode_string(r, prompt, out, err);
+    return err_set(err, "'prompt' is %s, expected a string or messages", json_type_name(prompt));
 }
 
 int example_parse_prompt(const struct example_reader *r, const json_t *obj, struct token_list *out,
@@ -583,7 +587,7 @@ int example_parse_prompt(const struct example_reader *r, const json_t *obj, stru
     struct token_list new = {0};
     int rc = prompt_from_any(r, obj, &new, err);
     if (rc == 0)
-        rc = check_ids(r, new.ids, new.n, err);
+        rc = example_check_ids(r, new.ids, new.n, err);
     if (rc == 0)
         rc = check_size(r, &new.n, err);
     for (int64_t i = 0; rc == 0 && i < new.n; i++)

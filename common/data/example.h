@@ -32,6 +32,7 @@ void example_release(struct example *e);
 struct example_reader {
     const struct tokenizer *tokenizer;
     enum chat_template tpl;
+    int64_t vocab_size;     /* ids are below it; 0 = the tokenizer's, without one any */
     int64_t max_tokens;     /* longer examples: truncated at the end if truncate, else an error; 0 = none */
     bool truncate;
     bool no_eos;            /* `text` and string completions do not end in eos */
@@ -47,6 +48,9 @@ int example_parse_pair(const struct example_reader *r, const json_t *obj, struct
  * it is not the only one), or `prompt` (string: as it stands; messages: by template). */
 int example_parse_prompt(const struct example_reader *r, const json_t *obj, struct token_list *out,
                          struct err *err) WARN_UNUSED;
+/* Token ids that come by themselves, as from a shard. */
+int example_check_ids(const struct example_reader *r, const int32_t *ids, int64_t n,
+                      struct err *err) WARN_UNUSED;
 bool example_is_pair(const json_t *obj);
 
 #endif

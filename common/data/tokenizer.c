@@ -212,24 +212,40 @@ static int read_stream(const char *path, struct strbuf *out, struct err *err)
     return n < 0 ? -1 : 0;
 }
 
-/* Owned; the tokenizer.json (or .zst) that path means. */
-static char *find_file(const char *path, struct err *err)
+/* Owned; NULL if the folder has none. */
+static char *find_in_dir(const char *dir)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer.json.zst"};
-    if (!dir_exists(path)) {
-        if (file_exists(path))
-            return xstrdup(path);
-        err_set(err, "cannot open '%s': no such file or folder", path);
-        return NULL;
-    }
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        char *file = path_join(path, names[i]);
+        char *file = path_join(dir, names[i]);
         if (file_exists(file))
             return file;
         free(file);
     }
-    err_set(err, "'%s' has no tokenizer.json", path);
     return NULL;
+}
+
+bool tokenizer_exists(const char *dir)
+{
+    char *file = find_in_dir(dir);
+    bool found = file != NULL;
+    free(file);
+    return found;
+}
+
+/* Owned; the tokenizer.json (or .zst) that path means. */
+static char *find_file(const char *path, struct err *err)
+{
+    if (file_exists(path))
+        return xstrdup(path);
+    if (!dir_exists(path)) {
+        err_set(err, "cannot open '%s': no such file or folder", path);
+        return NULL;
+    }
+    char *file = find_in_dir(path);
+    if (!file)
+        err_set(err, "'%s' has no tokenizer.json", path);
+    return file;
 }
 
 static struct tokenizer *load_file(const char *path, struct err *err)

@@ -32,6 +32,7 @@ void token_list_release(struct token_list *t);
  * beside it when they exist; or a tokenizer.json given by its own path.  Pre-tokenizers other than
  * Split(regex)/ByteLevel/Digits and models other than byte-level BPE are refused by name. */
 struct tokenizer *tokenizer_load(const char *path, struct err *err);
+bool tokenizer_exists(const char *dir); /* tokenizer.json, or its .zst, is there */
 struct tokenizer *tokenizer_from_json(const json_t *doc, const char *name, struct err *err);
 void tokenizer_free(struct tokenizer *t);
 

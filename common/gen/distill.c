@@ -222,6 +222,12 @@ static int write_task(struct run *r, struct task *t, struct err *err)
     return journal_append(r->journal, t->result, err);
 }
 
+static void keep_first(struct err *err, const struct err *failed)
+{
+    if (failed->set && !err->set)
+        *err = *failed;
+}
+
 /* Writes what is finished: up to the first task that is not, or all with any_order.  The tasks are
  * gone even if writing fails. */
 static int write_finished(struct run *r, bool any_order, struct err *err)
@@ -240,16 +246,16 @@ static int write_finished(struct run *r, bool any_order, struct err *err)
         struct err failed = {0};
         if (write_task(r, t, &failed) < 0) {
             rc = -1;
-            if (!err->set)
-                *err = failed;
+            keep_first(err, &failed);
         }
         task_free(t);
     }
     r->last = &r->first;
     while (*r->last)
         r->last = &(*r->last)->next;
-    if (!r->journal)
-        fflush(stdout); /* a reader at the other end of the pipe need not wait for a full buffer */
+    /* A reader at the other end of the pipe need not wait for a full buffer. */
+    if (!r->journal && fflush(stdout) != 0 && rc == 0)
+        rc = err_errno(err, "cannot write standard output");
     return rc;
 }
 
@@ -271,8 +277,10 @@ static int loop(struct run *r, struct err *err)
         if (rc == 0 && take_prompts(r, &failed) < 0)
             rc = -1;
         r->n_open = count_open(r);
-        if (r->n_tasks == 0 && r->ended)
+        if (r->n_tasks == 0 && r->ended) {
+            keep_first(err, &failed);
             break;
+        }
         if (stop_requested())
             rc = stopped(r, &failed);
         else if (r->n_open > 0 && r->teacher.work(r->teacher.self, &failed) < 0)
@@ -280,8 +288,7 @@ static int loop(struct run *r, struct err *err)
         r->n_open = count_open(r);
         if (write_finished(r, r->o->unordered || rc < 0, &failed) < 0 && rc == 0)
             rc = -1;
-        if (failed.set && !err->set)
-            *err = failed;
+        keep_first(err, &failed);
         r->ended = r->ended || rc < 0;
         if (rc == -2)
             break;

@@ -7,6 +7,7 @@
 #include "data/example.h"
 #include "gen/distill.h"
 #include "gen/engine.h"
+#include "model/vocab.h"
 
 struct local {
     const struct distill_options *o;
@@ -156,11 +157,15 @@ static void collect_stop_ids(struct local *l)
 int teacher_open_local(struct teacher *t, const struct distill_options *o, struct err *err)
 {
     struct local *l = xcalloc(1, sizeof *l);
+    int64_t vocab_size;
     l->o = o;
     /* Twice the slots: a free one never waits for the next prompt to be read. */
     *t = (struct teacher){l, 2 * o->batch, submit, work, local_free};
-    l->tokenizer = tokenizer_load(o->model, err);
-    if (!l->tokenizer || chat_resolve(l->tokenizer, (enum chat_template)o->tpl, &l->tpl, err) < 0)
+    if (vocab_load(o->model, &vocab_size, &l->tokenizer, err) < 0)
+        return -1;
+    if (!l->tokenizer)
+        return err_set(err, "'%s' has no tokenizer.json", o->model);
+    if (chat_resolve(l->tokenizer, (enum chat_template)o->tpl, &l->tpl, err) < 0)
         return -1;
     l->model = model_load(o->model, &o->device, err);
     if (!l->model)

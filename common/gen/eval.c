@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tool.h"
 #include "data/tokenizer.h"
+#include "model/vocab.h"
 
 const struct opt_enum eval_task_names[] = {
     {"bpb", EVAL_BPB}, {"choice", EVAL_CHOICE}, {"pass", EVAL_PASS}, {NULL, 0}};
@@ -121,11 +121,8 @@ static int load(struct eval *e, struct err *err)
 {
     const struct eval_options *o = e->o;
     struct model_options mo = {.precision = o->precision, .device = o->device};
-    char *path = path_join(o->model, "tokenizer.json");
-    if (file_exists(path))
-        e->tokenizer = tokenizer_load(o->model, err);
-    free(path);
-    if (!err->set)
+    int64_t vocab_size;
+    if (vocab_load(o->model, &vocab_size, &e->tokenizer, err) == 0)
         e->model = model_load(o->model, &mo, err);
     if (!e->model)
         return -1;

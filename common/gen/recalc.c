@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/example.h"
 #include "data/jsonl.h"
 #include "gen/score.h"
+#include "model/vocab.h"
 
 /* A record in work: one sequence, or a pair's two. */
 struct item {
@@ -220,11 +220,8 @@ static int report(const struct recalc *r, struct err *err)
 static int load(struct recalc *r, struct err *err)
 {
     struct model_options mo = {.precision = r->o->precision, .device = r->o->device};
-    char *path = path_join(r->o->model, "tokenizer.json");
-    if (file_exists(path))
-        r->tokenizer = tokenizer_load(r->o->model, err);
-    free(path);
-    if (!err->set)
+    int64_t vocab_size;
+    if (vocab_load(r->o->model, &vocab_size, &r->tokenizer, err) == 0)
         r->model = model_load(r->o->model, &mo, err);
     return r->model ? 0 : -1;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tool.h"
@@ -13,6 +12,7 @@
 #include "gen/engine.h"
 #include "gen/follow.h"
 #include "gen/stoptext.h"
+#include "model/vocab.h"
 
 const struct opt_enum swap_mode_names[] = {
     {"inflight", SWAP_INFLIGHT}, {"sequence", SWAP_SEQUENCE}, {NULL, 0}};
@@ -296,19 +296,11 @@ static void collect_stop_ids(struct rollout *r)
         add_stop_id(&r->stop_ids, r->model->cfg.eos[i]);
 }
 
-static bool has_tokenizer(const char *dir)
-{
-    char *plain = path_join(dir, "tokenizer.json"), *packed = path_join(dir, "tokenizer.json.zst");
-    bool found = file_exists(plain) || file_exists(packed);
-    free(plain);
-    free(packed);
-    return found;
-}
-
 static int load_from(struct rollout *r, const char *dir, struct err *err)
 {
     struct model_options mo = {.precision = r->o->precision, .device = r->o->device};
-    if (has_tokenizer(dir) && !(r->tokenizer = tokenizer_load(dir, err)))
+    int64_t vocab_size;
+    if (vocab_load(dir, &vocab_size, &r->tokenizer, err) < 0)
         return -1;
     r->model = model_load(dir, &mo, err);
     return r->model ? 0 : -1;

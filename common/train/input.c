@@ -208,9 +208,11 @@ static int next_in_shard(struct input *in, struct example *out, struct err *err)
     return 1;
 }
 
-/* A long sequence of a shard is held to the reader's limit like a record's. */
-static int limit_length(const struct example_reader *r, struct example *e, struct err *why)
+/* A sequence of a shard is held to the reader's limits like a record's. */
+static int check_limits(const struct example_reader *r, struct example *e, struct err *why)
 {
+    if (example_check_ids(r, e->tokens, e->n_tokens, why) < 0)
+        return -1;
     if (!r->max_tokens || e->n_tokens <= r->max_tokens)
         return 0;
     if (!r->truncate)
@@ -249,7 +251,7 @@ int input_next(struct input *in, struct example *out, struct err *err)
             rc = next_from_lines(in, out, err);
         } else {
             rc = next_in_shard(in, out, err);
-            if (rc > 0 && limit_length(in->reader, out, &why) < 0) {
+            if (rc > 0 && check_limits(in->reader, out, &why) < 0) {
                 example_release(out);
                 if (input_reject(in, &why, err) < 0)
                     return -1;
