@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/opt.h"
@@ -65,6 +66,8 @@ int train_check_options(const struct train_options *o, struct err *err)
         err_set(err, "--model and --out are needed");
     else if (o->resume && o->overwrite)
         err_set(err, "--resume and --overwrite exclude each other");
+    else if (same_directory(o->model, o->out))
+        err_set(err, "--model and --out are the same directory");
     if (err->set)
         err->status = EXIT_USAGE;
     return err->set ? -1 : 0;
@@ -162,6 +165,9 @@ static int start(struct run *r, struct err *err)
                              : err_set(err, "%s already holds a run: --resume goes on with it, --overwrite replaces it",
                                        r->o->out);
     }
+    /* Only a damaged disk leaves a run without a whole checkpoint: not for us to replace. */
+    if (rc == 0 && r->o->resume && !dir && resume_has_checkpoints(r->o->out))
+        rc = err_set(err, "%s holds no whole checkpoint to resume from; --overwrite starts anew", r->o->out);
     if (rc == 0)
         rc = dir ? start_from(r, dir, options, err) : start_fresh(r, err);
     json_decref(r->state.options);
@@ -185,10 +191,15 @@ static int make_lineage(struct run *r, struct err *err)
     return 0;
 }
 
-static int save(struct run *r, bool done, struct err *err)
+static void note_position(struct run *r)
 {
     json_decref(r->state.source);
     r->state.source = r->src->save(r->src->self);
+}
+
+/* As after the last step: state.source is the position noted then. */
+static int save(struct run *r, bool done, struct err *err)
+{
     r->state.done = done;
     return checkpoint_save(&(struct checkpoint_save){.out = r->o->out, .optimizer = &r->opt,
                                                      .state = &r->state,
@@ -274,6 +285,7 @@ static void print_metrics(struct run *r, double seconds)
     strbuf_addc(&line, '\n');
     if (!r->metrics_gone && (fwrite(line.buf, 1, line.len, stdout) != line.len || fflush(stdout) != 0)) {
         r->metrics_gone = true;
+        tool_abandon_stdout();
         log_warn("the reader of the metrics went away; training goes on");
     }
     progress("step", r->state.step, r->o->steps, "loss %.4f", metrics_get(&r->metrics, "loss"));
@@ -312,22 +324,41 @@ static int step(struct run *r, struct err *err)
     return 1;
 }
 
+/* Between two steps, or while the source waited for its input: that step has not begun. */
+static int stop_here(struct run *r, int64_t first, struct err *err)
+{
+    err_clear(err);
+    if (r->state.step > first && save(r, false, err) < 0)
+        return -1;
+    err_set(err, "stopped after step %lld; --resume goes on", (long long)r->state.step);
+    err->status = EXIT_RESUMABLE;
+    return -1;
+}
+
+static int check_end(const struct run *r, struct err *err)
+{
+    if (r->state.step == 0)
+        return err_set(err, "the input ended before there was enough for one step");
+    log_warn("the input ended after step %lld of %lld", (long long)r->state.step, (long long)r->o->steps);
+    return 0;
+}
+
 static int loop(struct run *r, struct err *err)
 {
     const struct train_options *o = r->o;
+    const int64_t first = r->state.step;
     int rc = 1;
 
     while (rc > 0 && (o->steps == 0 || r->state.step < o->steps)) {
         rc = step(r, err);
-        if (rc < 0)
+        if (rc < 0 && err->status != EXIT_RESUMABLE)
             return -1;
-        if (stop_requested()) {
-            if (save(r, false, err) < 0)
-                return -1;
-            err_set(err, "stopped after step %lld; --resume goes on", (long long)r->state.step);
-            err->status = EXIT_RESUMABLE;
+        if (rc >= 0)
+            note_position(r);
+        if (rc < 0 || stop_requested())
+            return stop_here(r, first, err);
+        if (rc == 0 && check_end(r, err) < 0)
             return -1;
-        }
         bool due = o->checkpoint_every > 0 && r->state.step % o->checkpoint_every == 0 &&
                    r->state.step != o->steps;
         if (rc > 0 && (stop_checkpoint_requested() || due) && save(r, false, err) < 0)
