@@ -21,24 +21,36 @@ struct options {
 };
 
 /* The vocabulary is the tokenizer's where the config does not say. */
-static int fit_vocab(json_t *config, const char *dir, struct err *err)
+static int fit_vocab(json_t *config, const struct tokenizer *t, struct err *err)
 {
-    struct tokenizer *t = tokenizer_load(dir, err);
     int64_t vocab = 0;
 
-    if (!t || json_opt_int(config, "vocab_size", &vocab, err) < 0) {
-        tokenizer_free(t);
+    if (json_opt_int(config, "vocab_size", &vocab, err) < 0)
         return -1;
-    }
     if (vocab == 0)
         json_object_set_new(config, "vocab_size", json_integer(tokenizer_vocab_size(t)));
     else if (vocab < tokenizer_vocab_size(t))
-        err_set(err, "vocab_size is %lld, but %s has %d tokens", (long long)vocab, dir,
-                tokenizer_vocab_size(t));
+        return err_set(err, "'vocab_size' is %lld, the tokenizer has %d tokens", (long long)vocab,
+                       tokenizer_vocab_size(t));
     if (!json_object_get(config, "eos_token_id") && tokenizer_eos(t) >= 0)
         json_object_set_new(config, "eos_token_id", json_integer(tokenizer_eos(t)));
+    return 0;
+}
+
+/* The shape that --config and --tokenizer describe. */
+static int read_config(const struct options *o, struct model_config *cfg, struct err *err)
+{
+    struct tokenizer *t = NULL;
+    json_t *config = json_load_path(o->config, err);
+    int rc = config ? 0 : -1;
+
+    if (rc == 0 && o->tokenizer && !(t = tokenizer_load(o->tokenizer, err)))
+        rc = -1;
+    if (rc == 0 && ((t && fit_vocab(config, t, err) < 0) || model_config_parse(cfg, config, err) < 0))
+        rc = err_prefix(err, "%s", o->config);
     tokenizer_free(t);
-    return err->set ? -1 : 0;
+    json_decref(config);
+    return rc;
 }
 
 static int write_model(const struct options *o, struct model *m, struct err *err)
@@ -72,19 +84,15 @@ static int run(const struct options *o, struct err *err)
     struct model_options mo = {.precision = PRECISION_AUTO, .device = DEVICE_CPU};
     struct model_config cfg;
     struct model *m = NULL;
-    json_t *config;
     int rc = -1;
 
     if (checkpoint_exists(o->out))
         return err_set(err, "%s already holds a checkpoint", o->out);
-    config = json_load_path(o->config, err);
-    if (config && (!o->tokenizer || fit_vocab(config, o->tokenizer, err) == 0) &&
-        model_config_parse(&cfg, config, err) == 0)
+    if (read_config(o, &cfg, err) == 0)
         m = model_new(&cfg, &mo, err);
     if (m)
         rc = write_model(o, m, err);
     model_free(m);
-    json_decref(config);
     return rc;
 }
 

@@ -21,6 +21,24 @@ struct options {
     int64_t tokens, blob_tokens;
 };
 
+static int check_weights(const json_t *weights, struct err *err)
+{
+    const char *name;
+    json_t *weight;
+    if (!json_is_object(weights))
+        return err_set(err, "'weights' is %s, expected an object", json_type_name(weights));
+    json_object_foreach((json_t *)(uintptr_t)weights, name, weight)
+    {
+        if (!json_is_number(weight))
+            return err_set(err, "the weight of '%s' is %s, expected a number", name,
+                           json_type_name(weight));
+        if (json_number_value(weight) < 0)
+            return err_set(err, "the weight of '%s' is %g, expected at least 0", name,
+                           json_number_value(weight));
+    }
+    return 0;
+}
+
 /* name -> weight, from --weights and --weight. */
 static json_t *load_weights(const struct options *o, struct err *err)
 {
@@ -28,9 +46,8 @@ static json_t *load_weights(const struct options *o, struct err *err)
     if (o->weights) {
         json_t *doc = json_load_path(o->weights, err);
         const json_t *given = json_object_get(doc, "weights");
-        if (doc && !json_is_object(given))
-            err_set(err, "%s: 'weights' is %s, expected an object", o->weights,
-                    json_type_name(given));
+        if (doc && check_weights(given, err) < 0)
+            err_prefix(err, "%s", o->weights);
         else if (doc)
             json_object_update(weights, json_object_get(doc, "weights"));
         json_decref(doc);
@@ -90,9 +107,6 @@ static int add_sources(const struct options *o, struct blend *b, json_t *weights
     json_t *weight;
     json_object_foreach(weights, name, weight)
     {
-        if (!json_is_number(weight))
-            return err_set(err, "the weight of '%s' is %s, expected a number", name,
-                           json_type_name(weight));
         double w = json_number_value(weight);
         char *path = w == 0 ? xstrdup("") : find_source(o, name, operands, n, err);
         int rc = path ? blend_add(b, name, path, w, err) : -1;

@@ -161,6 +161,5 @@ int main(int argc, char **argv)
     check_options(&o);
     struct err err = {0};
     int rc = run(&o, files, n_files, &err);
-    free(o.specials.items);
     return tool_finish(rc, &err);
 }

@@ -1,4 +1,4 @@
-# Sourced by tests/fault/bad-input.sh: runs programs in an empty folder and says what must be true of
+# Sourced by the tests in tests/fault: runs programs in an empty folder and says what must be true of
 # a refusal; makes the good inputs that the bad ones are made from.
 bad=0
 fail() { echo "FAIL: $*"; bad=1; }
