@@ -130,6 +130,12 @@ shard_faults() {
 }
 sed 's/^|/-|/' shard-readers >t && mv t shard-readers
 rows shard-readers shard_faults
+# Ids that the model, or the tokenizer, does not have.
+echo '{"tokens": [1, 264]}' | shard-pack -q >alien.shard
+alien_ids() {
+    case $1 in shard-dump) taken "$@" ../alien.shard ;; *) refused "../alien.shard: " "$@" ../alien.shard ;; esac
+}
+rows shard-readers alien_ids
 head -c 100 good.shard >bad.shard
 refused "../bad.shard" shard-mix -q --weight a=1 --tokens 20 a=../bad.shard
 refused "../bad.shard" shard-mix -q --weight a=1 --tokens 20 --out OUT.zst a=../bad.shard
