@@ -46,7 +46,8 @@ static int read_config(const struct options *o, struct model_config *cfg, struct
 
     if (rc == 0 && o->tokenizer && !(t = tokenizer_load(o->tokenizer, err)))
         rc = -1;
-    if (rc == 0 && ((t && fit_vocab(config, t, err) < 0) || model_config_parse(cfg, config, err) < 0))
+    if (rc == 0 &&
+        ((t && fit_vocab(config, t, err) < 0) || model_config_parse(cfg, config, err) < 0))
         rc = err_prefix(err, "%s", o->config);
     tokenizer_free(t);
     json_decref(config);

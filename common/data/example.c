@@ -415,7 +415,8 @@ static int check_size(const struct example_reader *r, int64_t *n, struct err *er
 
 static int check_example(const struct example_reader *r, struct example *e, struct err *err)
 {
-    if (example_check_ids(r, e->tokens, e->n_tokens, err) < 0 || check_size(r, &e->n_tokens, err) < 0)
+    if (example_check_ids(r, e->tokens, e->n_tokens, err) < 0 ||
+        check_size(r, &e->n_tokens, err) < 0)
         return -1;
     if (e->n_prompt > e->n_tokens)
         e->n_prompt = e->n_tokens;

@@ -8,6 +8,7 @@
 int vocab_size_load(const char *dir, int64_t *size, struct err *err) WARN_UNUSED;
 /* The same and the tokenizer beside it: owned, NULL if there is none.  A
  * tokenizer that makes ids the model lacks belongs to another model and is refused. */
-int vocab_load(const char *dir, int64_t *size, struct tokenizer **tokenizer, struct err *err) WARN_UNUSED;
+int vocab_load(const char *dir, int64_t *size, struct tokenizer **tokenizer,
+               struct err *err) WARN_UNUSED;
 
 #endif

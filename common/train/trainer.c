@@ -167,7 +167,8 @@ static int start(struct run *r, struct err *err)
     }
     /* Only a damaged disk leaves a run without a whole checkpoint: not for us to replace. */
     if (rc == 0 && r->o->resume && !dir && resume_has_checkpoints(r->o->out))
-        rc = err_set(err, "%s holds no whole checkpoint to resume from; --overwrite starts anew", r->o->out);
+        rc = err_set(err, "%s holds no whole checkpoint to resume from; --overwrite starts anew",
+                     r->o->out);
     if (rc == 0)
         rc = dir ? start_from(r, dir, options, err) : start_fresh(r, err);
     json_decref(r->state.options);
@@ -339,7 +340,8 @@ static int check_end(const struct run *r, struct err *err)
 {
     if (r->state.step == 0)
         return err_set(err, "the input ended before there was enough for one step");
-    log_warn("the input ended after step %lld of %lld", (long long)r->state.step, (long long)r->o->steps);
+    log_warn("the input ended after step %lld of %lld", (long long)r->state.step,
+             (long long)r->o->steps);
     return 0;
 }
 
