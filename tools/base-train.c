@@ -4,6 +4,7 @@
 #include "base/tool.h"
 #include "data/jsonl.h"
 #include "model/vocab.h"
+#include "train/evaluate.h"
 #include "train/source_tokens.h"
 
 static const struct tool tool = {
@@ -15,13 +16,20 @@ static const struct tool tool = {
 };
 
 struct options {
-    int64_t batch_tokens, seq_len, epochs;
+    int64_t batch_tokens, seq_len, epochs, eval_every;
+    struct opt_list eval_shards;
 };
+
+static int evaluate(void *self, struct model *m, int64_t step, struct metrics *out, struct err *err)
+{
+    return evaluation_run(self, m, step, out, err);
+}
 
 static int run(const struct options *o, const char **files, int n, struct err *err)
 {
     struct source_tokens s = {.batch_tokens = o->batch_tokens, .seq_len = o->seq_len, .epochs = o->epochs};
     struct example_reader reader = {.tpl = CHAT_CHATML};
+    struct evaluation eval = {.every = o->eval_every, .last_step = train_options.steps};
     struct batch_source src;
     json_t *inputs, *own;
     int rc;
@@ -32,16 +40,22 @@ static int run(const struct options *o, const char **files, int n, struct err *e
         tool_usage_error("--steps is needed");
     if (vocab_size_load(train_options.model, &reader.vocab_size, err) < 0)
         return -1;
+    if (evaluation_load(&eval, &o->eval_shards, o->seq_len, train_options.micro_tokens, &reader, err) < 0) {
+        evaluation_release(&eval);
+        return -1;
+    }
     source_tokens_open(&s, files, n, &reader, train_options.micro_tokens);
     src = source_tokens_source(&s);
     inputs = input_digests(files, n, err);
     own = json_pack("{s:I, s:I, s:I}", "batch-tokens", (json_int_t)o->batch_tokens, "seq-len",
                     (json_int_t)o->seq_len, "epochs", (json_int_t)o->epochs);
-    struct train_hooks hooks = {.lineage_inputs = inputs, .options = own};
+    struct train_hooks hooks = {.lineage_inputs = inputs, .options = own, .self = &eval,
+                                .evaluate = eval.n_sets ? evaluate : NULL};
     rc = inputs ? train_run(&train_options, &src, &loss_nll, &hooks, err) : -1;
     json_decref(inputs);
     json_decref(own);
     source_tokens_release(&s);
+    evaluation_release(&eval);
     return rc;
 }
 
@@ -54,6 +68,10 @@ int main(int argc, char **argv)
         OPT_INT(0, "batch-tokens", &o.batch_tokens, "N", "positions in a step, exactly", 1, 1e12),
         OPT_INT(0, "seq-len", &o.seq_len, "N", "longer documents are cut to pieces of this many positions", 1, 1e9),
         OPT_INT(0, "epochs", &o.epochs, "N", "most passes over the input (0: as many as it takes)", 0, 1e9),
+        OPT_GROUP("Validation"),
+        OPT_LIST(0, "eval-shard", &o.eval_shards, "NAME=FILE",
+                 "measure the loss on held-out shards, as eval/NAME/loss (repeatable)"),
+        OPT_INT(0, "eval-every", &o.eval_every, "N", "steps between measurements (0: the last step only)", 0, 1e12),
         OPT_TABLE(jsonl_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,

@@ -34,7 +34,9 @@ static const struct opt_enum stale_names[] = {{"drop", 0}, {"fail", 1}, {NULL, 0
 struct options {
     struct rl_options rl;
     int advantage, reduction, stale;
-    int64_t prompts_per_step, minibatches, max_staleness, max_tokens;
+    int64_t group, prompts_per_step, minibatches, max_staleness, max_tokens;
+    double advantage_eps;
+    bool active_sampling, mask_truncated, fresh_input;
     const char *publish;
 };
 
@@ -66,20 +68,52 @@ static int publish(void *self, struct model *m, int64_t step, struct err *err)
 
 static json_t *own_options(const struct options *o)
 {
-    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:I, s:I}", "loss", o->rl.type,
-                     "correction", o->rl.correction, "kl-type", o->rl.kl_type, "clip-low", o->rl.clip_low,
-                     "clip-high", o->rl.clip_high, "kl-coef", o->rl.kl_coef, "tis-cap", o->rl.tis_cap,
-                     "advantage", o->advantage, "reduction", o->reduction, "prompts-per-step",
-                     (json_int_t)o->prompts_per_step, "minibatches", (json_int_t)o->minibatches);
+    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:i, s:I, s:I, s:I, s:b, s:b}",
+                     "loss", o->rl.type, "correction", o->rl.correction, "kl-type", o->rl.kl_type,
+                     "clip-low", o->rl.clip_low, "clip-high", o->rl.clip_high, "kl-coef", o->rl.kl_coef,
+                     "tis-cap", o->rl.tis_cap, "icepop-low", o->rl.icepop_low, "icepop-high", o->rl.icepop_high,
+                     "advantage", o->advantage, "advantage-eps", o->advantage_eps, "reduction", o->reduction,
+                     "group", (json_int_t)o->group, "prompts-per-step", (json_int_t)o->prompts_per_step,
+                     "minibatches", (json_int_t)o->minibatches, "active-sampling", o->active_sampling,
+                     "mask-truncated", o->mask_truncated);
+}
+
+static struct source_rollouts make_source(const struct options *o, struct publisher *publisher)
+{
+    return (struct source_rollouts){
+        .group_size = o->group,
+        .prompts_per_step = o->prompts_per_step,
+        .minibatches = o->minibatches,
+        .advantage = (enum advantage_type)o->advantage,
+        .advantage_eps = o->advantage_eps,
+        .active_sampling = o->active_sampling,
+        .mask_truncated = o->mask_truncated,
+        .fresh_input = o->fresh_input || o->publish, /* a live generator's stream is new each time */
+        .max_staleness = o->max_staleness,
+        .stale_fail = o->stale == 1,
+        .publisher = o->publish ? publisher : NULL,
+    };
+}
+
+/* However the run ended, the generator must not wait for more. */
+static void end_publishing(struct publishing *p)
+{
+    struct err late = {0};
+    int32_t version = (int32_t)(p->last_step / p->minibatches);
+
+    if (publisher_credits(&p->publisher, version, version, true, &late) < 0)
+        log_warn("%s", late.text);
+    publisher_release(&p->publisher);
+    free(p->weights);
 }
 
 static int run(const struct options *o, const char **files, int n, struct err *err)
 {
-    struct source_rollouts s = {.groups_per_batch = o->prompts_per_step, .minibatches = o->minibatches,
-                                .max_staleness = o->max_staleness, .stale_fails = o->stale == 1, .use_ref = o->rl.kl_coef > 0,
-                                .advantage = (enum advantage_type)o->advantage};
-    struct example_reader reader = {.tpl = CHAT_CHATML};
     struct publishing p = {.minibatches = o->minibatches};
+    struct source_rollouts s = make_source(o, &p.publisher);
+    struct example_reader reader = {.tpl = CHAT_CHATML};
+    struct planner plan = {.reduction = (enum reduction)o->reduction, .const_tokens = (double)o->max_tokens,
+                           .micro_tokens = train_options.micro_tokens};
     struct loss_head loss = loss_rl(&o->rl);
     struct train_hooks hooks = {0};
     int rc;
@@ -93,9 +127,8 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     if (o->publish && publisher_init(&p.publisher, o->publish, o->prompts_per_step,
                                      o->max_staleness > 0 ? o->max_staleness : 0, err) < 0)
         return -1;
-    s.planner.reduction = (enum reduction)o->reduction;
-    s.planner.const_tokens = (double)o->max_tokens;
-    source_rollouts_open(&s, files, n, &reader, train_options.micro_tokens);
+    s.fields = loss.needs;
+    source_rollouts_open(&s, files, n, &reader, &plan);
     struct batch_source src = source_rollouts_source(&s);
     json_t *inputs = input_digests(files, n, err), *own = own_options(o);
     hooks.lineage_inputs = inputs;
@@ -105,14 +138,8 @@ static int run(const struct options *o, const char **files, int n, struct err *e
         hooks.self = &p;
     }
     rc = inputs ? train_run(&train_options, &src, &loss, &hooks, err) : -1;
-    if (o->publish) { /* however it ended, the generator must not wait for more */
-        struct err late = {0};
-        int32_t version = (int32_t)(p.last_step / o->minibatches);
-        if (publisher_credits(&p.publisher, version, version, true, &late) < 0)
-            log_warn("%s", late.text);
-        publisher_release(&p.publisher);
-    }
-    free(p.weights);
+    if (o->publish)
+        end_publishing(&p);
     json_decref(inputs);
     json_decref(own);
     source_rollouts_release(&s);
@@ -123,16 +150,21 @@ int main(int argc, char **argv)
 {
     struct options o = {.rl = {.clip_low = 0.2, .clip_high = 0.272, .tis_cap = 2, .icepop_low = 0.5,
                                .icepop_high = 5, .kl_type = KL_K3},
-                        .prompts_per_step = 32, .minibatches = 1, .max_staleness = 1, .max_tokens = 1024};
+                        .prompts_per_step = 32, .minibatches = 1, .max_staleness = 1, .max_tokens = 1024,
+                        .advantage_eps = 1e-6};
     const struct opt table[] = {
         OPT_TABLE(train_option_table),
         OPT_GROUP("Policy"),
+        OPT_INT(0, "group", &o.group, "N", "records in a group (0: what they say themselves)", 0, 1e6),
         OPT_INT(0, "prompts-per-step", &o.prompts_per_step, "N", "groups in a batch", 1, 1e9),
         OPT_INT(0, "minibatches", &o.minibatches, "N", "optimiser steps a batch is cut into", 1, 1e6),
         OPT_ENUM(0, "loss", &o.rl.type, "NAME", "clip, cispo or gspo", loss_names),
         OPT_FLOAT(0, "clip-low", &o.rl.clip_low, "X", "lower clip of the ratio: 1 - X", 0, 1),
         OPT_FLOAT(0, "clip-high", &o.rl.clip_high, "X", "upper clip of the ratio: 1 + X", 0, 1e6),
         OPT_ENUM(0, "advantage", &o.advantage, "NAME", "centered, standard or rloo", advantage_names),
+        OPT_FLOAT(0, "advantage-eps", &o.advantage_eps, "X", "standard: added to the deviation it divides by", 0, 1),
+        OPT_FLAG(0, "active-sampling", &o.active_sampling, "groups of equal rewards do not count towards the batch"),
+        OPT_FLAG(0, "mask-truncated", &o.mask_truncated, "do not train on completions that were cut"),
         OPT_ENUM(0, "reduction", &o.reduction, "NAME", "how the step's loss is averaged", reduction_names),
         OPT_INT(0, "max-tokens", &o.max_tokens, "N", "dr-grpo: the constant length it divides by", 1, 1e9),
         OPT_ENUM(0, "correction", &o.rl.correction, "NAME", "for another engine's rollouts: none, tis or icepop", correction_names),
@@ -145,6 +177,7 @@ int main(int argc, char **argv)
         OPT_STR(0, "publish", &o.publish, "DIR", "publish weights and credits for rollout-gen --follow"),
         OPT_INT(0, "max-staleness", &o.max_staleness, "K", "oldest rollouts trained on, in versions (-1: any)", -1, 1e9),
         OPT_ENUM(0, "stale", &o.stale, "NAME", "what to do with older ones: drop or fail", stale_names),
+        OPT_FLAG(0, "fresh-input", &o.fresh_input, "with --resume: the input is new, nothing of it was trained on"),
         OPT_TABLE(jsonl_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,

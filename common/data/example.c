@@ -74,8 +74,11 @@ static int read_properties(const json_t *obj, const char *prefix, struct example
     if (read_id(obj, e, err) < 0 || read_sampling(obj, e, err) < 0 ||
         json_opt_str(obj, "finish_reason", &finish_reason, err) < 0 ||
         json_opt_int(obj, "group", &e->group, err) < 0 ||
-        json_opt_int(obj, "sample", &e->sample, err) < 0)
+        json_opt_int(obj, "sample", &e->sample, err) < 0 ||
+        json_opt_int(obj, "group_size", &e->group_size, err) < 0)
         return -1;
+    if (e->group_size < 0)
+        return err_set(err, "'group_size' is negative");
     e->truncated = strcmp(finish_reason, "length") == 0;
     if (read_number(obj, prefix, "reward", &e->reward, &e->has_reward, err) < 0)
         return -1;

@@ -24,6 +24,7 @@ struct example {
     double temperature, top_p, min_p;          /* what logprobs were sampled with; 1, 1, 0 */
     int64_t top_k;                             /* 0 = off */
     int64_t group, sample;                     /* -1 = none */
+    int64_t group_size;                        /* 0 = not said */
     char *id;                                  /* or NULL */
 };
 void example_release(struct example *e);

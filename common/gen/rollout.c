@@ -97,6 +97,7 @@ static json_t *sample_json(const struct rollout *r, const struct group *g,
     json_object_set_new(obj, "finish_reason", json_string(finish_reason_name(res->finish)));
     json_object_set_new(obj, "policy_version", json_from_i32s(res->policy_version, res->n_tokens));
     json_object_set_new(obj, "group", json_integer(g->number));
+    json_object_set_new(obj, "group_size", json_integer(r->o->group));
     json_object_set_new(obj, "sample", json_integer((json_int_t)res->sample));
     json_object_set_new(obj, "seed", json_integer((json_int_t)r->o->prompts.seed));
     json_object_set_new(obj, "sampling", sampling_json(&r->o->sampling));

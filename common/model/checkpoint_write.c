@@ -55,6 +55,15 @@ static int write_generation_config(const char *dir, const struct model_config *c
     return rc;
 }
 
+/* One for token ids only: it has none to hand on. */
+static bool model_without_tokenizer(const char *dir)
+{
+    char *tokenizer = path_join(dir, "tokenizer.json");
+    bool is = checkpoint_exists(dir) && !file_exists(tokenizer);
+    free(tokenizer);
+    return is;
+}
+
 /* Copying a directory's files onto themselves would lose them. */
 static int copy_tokenizer(const char *dir, const char *from, struct err *err)
 {
@@ -64,7 +73,7 @@ static int copy_tokenizer(const char *dir, const char *from, struct err *err)
     if (!from || same_directory(from, dir))
         return 0;
     if (dir_exists(from))
-        return tokenizer_copy_files(from, dir, err);
+        return model_without_tokenizer(from) ? 0 : tokenizer_copy_files(from, dir, err);
     parent = path_dirname(from); /* a tokenizer.json by its own name */
     rc = same_directory(parent, dir) ? 0 : tokenizer_copy_files(parent, dir, err);
     free(parent);

@@ -16,7 +16,6 @@
 #include "base/batch.h"
 #include "base/err.h"
 #include "base/opt.h"
-#include "base/opt.h"
 #include "kernels/ops.h"
 #include "model/config.h"
 

@@ -77,7 +77,7 @@ int publisher_weights(struct publisher *p, int32_t version, const struct checkpo
 
 int publisher_credits(struct publisher *p, int32_t version, int64_t step, bool done, struct err *err)
 {
-    int64_t groups = (step + 1 + p->max_staleness) * p->groups_per_step;
+    int64_t groups = (step + 1 + p->max_staleness) * p->groups_per_step + p->extra_groups;
     json_t *j = json_pack("{s:i, s:I, s:b}", "version", version, "groups", (json_int_t)groups, "done", done);
     char *path = path_join(p->dir, "credits.json");
     int rc = json_save_path(path, j, err);

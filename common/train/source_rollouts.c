@@ -1,271 +1,479 @@
-/* source_rollouts.c - groups of rollouts to advantages to a step's plan. */
+/* source_rollouts.c - reinforcement learning: groups of rewarded rollouts, as they come. */
 #include "train/source_rollouts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "data/jsonl.h"
 
 void source_rollouts_open(struct source_rollouts *s, const char **files, int n_files,
-                          const struct example_reader *reader, int64_t micro_tokens)
+                          const struct example_reader *reader, const struct planner *plan)
 {
     input_open(&s->input, files, n_files, reader);
-    s->planner.micro_tokens = micro_tokens;
-    s->planner.fields = BATCH_SAMPLER_LOGPROBS | BATCH_OLD_LOGPROBS | BATCH_ADVANTAGES |
-                        (s->use_ref ? BATCH_REF_LOGPROBS : 0);
+    s->planner = *plan;
+    s->planner.fields = s->fields | BATCH_SAMPLER_LOGPROBS;
+    s->batch = -1;
 }
 
-static int check_rollout(const struct source_rollouts *s, const struct example *e, struct err *err)
+static void release_batch(struct source_rollouts *s)
 {
-    const char *what = !e->has_reward ? "reward" : !e->logprobs ? "logprobs" : e->group < 0 ? "group"
-                       : s->use_ref && !e->ref_logprobs ? "ref_logprobs" : NULL;
+    for (int64_t i = 0; i < s->n; i++)
+        example_release(&s->rollouts[i].e);
+    s->n = s->n_kept = 0;
+}
 
-    if (what)
-        return err_set(err, "%s:%lld: '%s' is missing", s->input.file, (long long)s->input.line, what);
+void source_rollouts_release(struct source_rollouts *s)
+{
+    release_batch(s);
+    if (s->have_pending)
+        example_release(&s->pending);
+    free(s->rollouts);
+    free(s->kept);
+    input_close(&s->input);
+    planner_release(&s->planner);
+    *s = (struct source_rollouts){0};
+}
+
+/* --- records --------------------------------------------------------------------------------- */
+
+static void warn_truncated_sampling(struct source_rollouts *s, const struct example *e)
+{
+    if (s->told_truncation || (e->top_p >= 1 && e->top_k == 0 && e->min_p <= 0))
+        return;
+    s->told_truncation = true;
+    log_warn("the rollouts were sampled with top_p, top_k or min_p: the ratios compare with the "
+             "untruncated distribution");
+}
+
+static int check_rollout(struct source_rollouts *s, const struct example *e, struct err *why)
+{
+    if (e->group < 0)
+        return err_set(why, "'group' is missing");
+    if (!e->has_reward)
+        return err_set(why, "'reward' is missing (reward-verify adds it)");
+    if (!e->logprobs && !e->old_logprobs)
+        return err_set(why, "'logprobs' is missing: what the sampler recorded, or logprob-recalc adds");
+    if (!e->logprobs && s->fields & BATCH_SAMPLER_LOGPROBS)
+        return err_set(why, "'logprobs' is missing; --correction needs what the sampler recorded");
+    if (!e->ref_logprobs && s->fields & BATCH_REF_LOGPROBS)
+        return err_set(why, "'ref_logprobs' is missing; --kl-coef needs it (logprob-recalc --as "
+                            "ref_logprobs)");
+    if (!(e->temperature > 0))
+        return err_set(why, "the temperature is %g: greedy rollouts have no log-probabilities to learn "
+                            "from",
+                       e->temperature);
+    if (!isfinite(e->reward))
+        return err_set(why, "the reward is not finite");
     return 0;
 }
 
-/* 1 = got one, 0 = end, -1. */
-static int next_rollout(struct source_rollouts *s, struct example *e, struct err *err)
+/* The verifiers' own rewards, for the plots. */
+static void verifier_metrics(const json_t *obj, struct metrics *m)
 {
-    int rc;
-
-    s->counted = s->records;
-    memcpy(s->counted_digest, s->digest, sizeof s->digest);
-    rc = input_next(&s->input, e, err);
-    if (rc <= 0)
-        return rc;
-    s->records++;
-    chain_digest(s->digest, e->tokens, (size_t)e->n_tokens * sizeof *e->tokens);
-    chain_digest(s->digest, &e->reward, sizeof e->reward);
-    return check_rollout(s, e, err) < 0 ? -1 : 1;
-}
-
-static void clear_batch(struct source_rollouts *s)
-{
-    for (int64_t i = 0; i < s->n; i++)
-        example_release(&s->rollouts[i]);
-    s->n = s->n_groups = 0;
-}
-
-static void start_group(struct source_rollouts *s)
-{
-    if (s->n_groups + 1 >= s->groups_cap) {
-        s->groups_cap = s->groups_cap ? 2 * s->groups_cap : 64;
-        s->group_first = xreallocarray(s->group_first, (size_t)s->groups_cap + 1, sizeof *s->group_first);
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(obj, "rewards"), name, value) {
+        char metric[48];
+        snprintf(metric, sizeof metric, "rewards/%.24s/mean", name);
+        if (json_is_number(value))
+            metrics_add(m, metric, json_number_value(value), 1);
     }
-    s->group_first[s->n_groups++] = s->n;
+}
+
+/* The place in the input; extra_groups is a count of its own. */
+static void set_place(struct rollout_place *to, const struct rollout_place *from)
+{
+    to->records = from->records;
+    memcpy(to->digest, from->digest, sizeof to->digest);
+}
+
+/* Gives the last record back: it belongs to the next group, and is not consumed yet. */
+static void keep_for_later(struct source_rollouts *s, const struct example *e)
+{
+    s->pending = *e;
+    s->have_pending = true;
+    set_place(&s->after_pending, &s->place);
+    set_place(&s->place, &s->before_last);
+}
+
+/* The next usable record: 1, 0 at the end, -1. */
+static int next_rollout(struct source_rollouts *s, struct example *out, struct metrics *m,
+                        struct err *err)
+{
+    if (s->have_pending) {
+        *out = s->pending;
+        s->have_pending = false;
+        set_place(&s->place, &s->after_pending);
+        return 1;
+    }
+    for (;;) {
+        json_t *obj;
+        struct err why = {0};
+        set_place(&s->before_last, &s->place);
+        int rc = input_next_object(&s->input, &obj, err);
+        if (rc <= 0)
+            return rc;
+        s->place.records++;
+        chain_digest(s->place.digest, s->input.text.buf, s->input.text.len);
+        rc = example_parse(s->input.reader, obj, out, &why);
+        if (rc == 0 && (rc = check_rollout(s, out, &why)) < 0)
+            example_release(out);
+        if (rc == 0)
+            verifier_metrics(obj, m);
+        json_decref(obj);
+        if (rc == 0) {
+            warn_truncated_sampling(s, out);
+            return 1;
+        }
+        if (input_reject(&s->input, &why, err) < 0)
+            return -1;
+    }
+}
+
+/* --- groups ---------------------------------------------------------------------------------- */
+
+void group_advantages(enum advantage_type type, double eps, const double *rewards, int64_t n,
+                      double *advantages)
+{
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < n; i++)
+        mean += rewards[i];
+    mean /= (double)n;
+    for (int64_t i = 0; i < n; i++)
+        variance += (rewards[i] - mean) * (rewards[i] - mean);
+    variance /= (double)n;
+    double scale = type == ADVANTAGE_STANDARD        ? 1 / (sqrt(variance) + eps)
+                   : type == ADVANTAGE_RLOO && n > 1 ? (double)n / (double)(n - 1)
+                                                     : 1;
+    for (int64_t i = 0; i < n; i++)
+        advantages[i] = scale * (rewards[i] - mean);
 }
 
 static void add_rollout(struct source_rollouts *s, const struct example *e)
 {
-    if (s->n == 0 || s->rollouts[s->n - 1].group != e->group)
-        start_group(s);
     GROW(s->rollouts, s->n, s->cap);
-    s->rollouts[s->n++] = *e;
+    s->rollouts[s->n++] = (struct rollout){.e = *e, .keep = true};
 }
 
-/* Reads groups until the batch is full; the record that shows the last group's end is kept for the
- * next batch.  1 = full, 0 = the input ended before, -1. */
-static int read_batch(struct source_rollouts *s, struct err *err)
+static void drop_since(struct source_rollouts *s, int64_t first)
 {
-    struct example e;
-    int rc = 1;
+    while (s->n > first)
+        example_release(&s->rollouts[--s->n].e);
+}
 
-    clear_batch(s);
-    s->batch_start = s->counted;
-    memcpy(s->batch_digest, s->counted_digest, sizeof s->counted_digest);
-    if (s->has_pending)
-        add_rollout(s, &s->pending);
-    s->has_pending = false;
-    while ((rc = next_rollout(s, &e, err)) > 0) {
-        if (s->n_groups == s->groups_per_batch && s->rollouts[s->n - 1].group != e.group) {
-            s->pending = e;
-            s->has_pending = true;
-            break;
+/* A group the generator made for nothing: it may make another. */
+static int group_does_not_count(struct source_rollouts *s, struct err *err)
+{
+    s->place.extra_groups++;
+    if (!s->publisher)
+        return 0;
+    s->publisher->extra_groups = s->place.extra_groups;
+    return publisher_credits(s->publisher, (int32_t)s->batch, s->batch, false, err);
+}
+
+/* A group that another one cut short: bad data, unless its missing records were skipped as bad. */
+static int short_group(struct source_rollouts *s, int64_t first, int64_t size,
+                       const struct example *next, struct err *err)
+{
+    int64_t group = s->rollouts[first].e.group, n = s->n - first;
+    if (!jsonl_options.skip_bad)
+        return err_set(err, "%s:%lld: group %lld begins, but group %lld has only %lld of %lld records "
+                            "(--group)",
+                       s->input.file, (long long)s->input.line, (long long)next->group,
+                       (long long)group, (long long)n, (long long)size);
+    log_warn("group %lld has only %lld of %lld usable records and is left out", (long long)group,
+             (long long)n, (long long)size);
+    drop_since(s, first);
+    return group_does_not_count(s, err);
+}
+
+/* The input ended within the group that begins at `first`: 1 = it is whole, 0. */
+static int last_group(struct source_rollouts *s, int64_t first, int64_t size)
+{
+    if (s->n == first)
+        return 0;
+    if (size == 0)
+        return 1;
+    log_warn("the input ended in group %lld, which is left out",
+             (long long)s->rollouts[first].e.group);
+    drop_since(s, first);
+    return 0;
+}
+
+/* Appends one whole group to s->rollouts: 1, 0 at the end of the input, -1. */
+static int read_group(struct source_rollouts *s, struct metrics *m, struct err *err)
+{
+    int64_t first = s->n, size = s->group_size;
+    while (size == 0 || s->n - first < size) {
+        struct example e;
+        int rc = next_rollout(s, &e, m, err);
+        if (rc < 0)
+            return -1;
+        if (rc == 0)
+            return last_group(s, first, size);
+        if (s->n > first && s->rollouts[first].e.group != e.group) {
+            if (size == 0) {
+                keep_for_later(s, &e);
+                return 1;
+            }
+            if (short_group(s, first, size, &e, err) < 0) {
+                example_release(&e);
+                return -1;
+            }
         }
+        if (s->n == first)
+            size = s->group_size ? s->group_size : e.group_size;
         add_rollout(s, &e);
     }
-    if (rc < 0)
-        return -1;
-    if (rc == 0) {
-        s->counted = s->records;
-        memcpy(s->counted_digest, s->digest, sizeof s->digest);
+    return 1;
+}
+
+/* Versions between the weights that train and the oldest that sampled a token of e. */
+static int64_t staleness(const struct source_rollouts *s, const struct example *e)
+{
+    int64_t oldest = s->batch;
+    for (int64_t i = 0; e->policy_version && i < e->n_tokens; i++)
+        if (e->loss_mask[i] && e->policy_version[i] >= 0 && e->policy_version[i] < oldest)
+            oldest = e->policy_version[i];
+    return s->batch - oldest;
+}
+
+/* Marks what is too old.  Returns how many of the group are left, -1 with --stale fail. */
+static int64_t judge_staleness(struct source_rollouts *s, int64_t first, struct metrics *m,
+                               struct err *err)
+{
+    int64_t left = 0;
+    for (int64_t i = first; i < s->n; i++) {
+        struct rollout *r = &s->rollouts[i];
+        int64_t age = staleness(s, &r->e);
+        bool stale = s->max_staleness >= 0 && age > s->max_staleness;
+        metrics_add(m, "staleness/mean", (double)age, 1);
+        metrics_max(m, "staleness/max", (double)age);
+        metrics_sum(m, "stale_dropped", stale);
+        if (stale && s->stale_fail)
+            return err_set(err, "a rollout of group %lld is %lld policy versions old, more than "
+                                "--max-staleness %lld",
+                           (long long)r->e.group, (long long)age, (long long)s->max_staleness);
+        r->keep = !stale;
+        left += !stale;
     }
-    if (s->n_groups > 0)
-        s->group_first[s->n_groups] = s->n;
-    return s->n_groups == s->groups_per_batch;
+    return left;
 }
 
-static int64_t staleness(const struct example *e, int64_t version)
+static void length_metrics(const struct rollout *r, struct metrics *m)
 {
-    int64_t oldest = version;
-
-    for (int64_t i = e->n_prompt; e->policy_version && i < e->n_tokens; i++)
-        oldest = e->policy_version[i] < oldest ? e->policy_version[i] : oldest;
-    return version - oldest;
+    double n = 0;
+    for (int64_t i = 1; i < r->e.n_tokens; i++)
+        n += r->e.loss_mask[i] != 0;
+    metrics_add(m, "completions/mean_length", n, 1);
+    metrics_max(m, "completions/max_length", n);
+    metrics_add(m, "completions/clipped_ratio", r->e.truncated, 1);
 }
 
-/* Advantages of one group, and its share of the step's metrics.  Returns the standard deviation. */
-static double judge_group(struct source_rollouts *s, int64_t first, int64_t n, struct metrics *m)
+/* The records' own advantages if all have one, else those of their rewards.  Returns whether they
+ * say anything. */
+static bool settle_advantages(struct source_rollouts *s, int64_t first, const double *rewards)
 {
-    double sum = 0, var = 0;
-
+    int64_t n = s->n - first;
+    double *advantages = xreallocarray(NULL, (size_t)n, sizeof *advantages);
+    bool own = true, differ = false;
+    group_advantages(s->advantage, s->advantage_eps, rewards, n, advantages);
     for (int64_t i = 0; i < n; i++)
-        sum += s->rollouts[first + i].reward;
-    double mean = sum / (double)n;
+        own &= s->rollouts[first + i].e.has_advantage;
     for (int64_t i = 0; i < n; i++) {
-        double d = s->rollouts[first + i].reward - mean;
-        var += d * d;
+        struct rollout *r = &s->rollouts[first + i];
+        r->advantage = own ? r->e.advantage : advantages[i];
+        differ |= own ? r->advantage != 0 : rewards[i] != rewards[0];
     }
-    double sd = sqrt(var / (double)n);
-    for (int64_t i = 0; i < n; i++) {
-        struct example *e = &s->rollouts[first + i];
-        double d = e->reward - mean;
-        if (e->has_advantage)
-            continue;
-        e->advantage = s->advantage == ADVANTAGE_CENTERED   ? d
-                       : s->advantage == ADVANTAGE_STANDARD ? d / (sd + 1e-6)
-                       : n > 1                              ? d * (double)n / (double)(n - 1)
-                                                            : 0;
-    }
-    metrics_add(m, "reward", sum, (double)n);
-    metrics_add(m, "reward_std", sd, 1);
-    metrics_add(m, "frac_reward_zero_std", sd == 0, 1);
-    return sd;
+    free(advantages);
+    return differ;
 }
 
-/* Counts a rollout; 1 = it may be trained on, 0 = it is too old, -1. */
-static int admit(struct source_rollouts *s, struct example *e, int64_t version, struct metrics *m,
-                 struct err *err)
+/* Advantages and the group's metrics.  Returns whether the group has a signal. */
+static bool settle_group(struct source_rollouts *s, int64_t first, struct metrics *m)
 {
-    int64_t stale = staleness(e, version);
+    int64_t n = s->n - first;
+    double *rewards = xreallocarray(NULL, (size_t)n, sizeof *rewards);
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < n; i++) {
+        rewards[i] = s->rollouts[first + i].e.reward;
+        mean += rewards[i] / (double)n;
+        length_metrics(&s->rollouts[first + i], m);
+        metrics_add(m, "reward", rewards[i], 1);
+    }
+    bool signal = settle_advantages(s, first, rewards);
+    for (int64_t i = 0; i < n; i++) {
+        struct rollout *r = &s->rollouts[first + i];
+        variance += (rewards[i] - mean) * (rewards[i] - mean) / (double)n;
+        r->keep = r->keep && signal && !(s->mask_truncated && r->e.truncated);
+    }
+    metrics_add(m, "reward_std", signal ? sqrt(variance) : 0, 1);
+    metrics_add(m, "frac_reward_zero_std", !signal, 1);
+    free(rewards);
+    return signal;
+}
 
-    metrics_add(m, "completions/mean_length", (double)(e->n_tokens - e->n_prompt), 1);
-    metrics_add(m, "completions/clipped_ratio", e->truncated, 1);
-    metrics_add(m, "staleness/mean", (double)stale, 1);
-    metrics_max(m, "staleness/max", (double)stale);
-    if (s->max_staleness < 0 || stale <= s->max_staleness)
+/* Whether the group just read counts towards the batch: 1, 0, -1. */
+static int judge_group(struct source_rollouts *s, int64_t first, struct metrics *m, struct err *err)
+{
+    int64_t left = judge_staleness(s, first, m, err);
+    if (left < 0)
+        return -1;
+    bool signal = settle_group(s, first, m);
+    if (left > 0 && (signal || !s->active_sampling))
         return 1;
-    metrics_sum(m, "stale_dropped", 1);
-    if (s->stale_fails)
-        return err_set(err, "a rollout of group %lld is %lld versions old, over --max-staleness %lld",
-                       (long long)e->group, (long long)stale, (long long)s->max_staleness);
-    return 0;
+    if (left == 0)
+        log_warn("group %lld is stale and is left out", (long long)s->rollouts[first].e.group);
+    drop_since(s, first);
+    return group_does_not_count(s, err);
 }
 
-static void add_to_plan(struct source_rollouts *s, const struct example *e)
-{
-    struct plan_seq q = {.n_tokens = e->n_tokens, .tokens = e->tokens, .loss_mask = e->loss_mask,
-                         .sampler_logprobs = e->logprobs,
-                         .old_logprobs = e->old_logprobs ? e->old_logprobs : e->logprobs,
-                         .ref_logprobs = e->ref_logprobs, .advantage = (float)e->advantage,
-                         .inv_temp = e->temperature > 0 ? (float)(1 / e->temperature) : 1};
+/* --- batches --------------------------------------------------------------------------------- */
 
-    planner_add(&s->planner, &q);
-}
-
-static int plan_groups(struct source_rollouts *s, int64_t from, int64_t to, int64_t version,
-                       struct metrics *m, struct err *err)
+static void list_kept(struct source_rollouts *s)
 {
-    for (int64_t g = from; g < to; g++) {
-        int64_t first = s->group_first[g], n = s->group_first[g + 1] - first;
-        double sd = judge_group(s, first, n, m);
-        for (int64_t i = first; i < first + n; i++) {
-            int ok = admit(s, &s->rollouts[i], version, m, err);
-            if (ok < 0)
-                return -1;
-            if (ok && sd > 0)
-                add_to_plan(s, &s->rollouts[i]);
-        }
+    for (int64_t i = 0; i < s->n; i++) {
+        if (!s->rollouts[i].keep)
+            continue;
+        GROW(s->kept, s->n_kept, s->kept_cap);
+        s->kept[s->n_kept++] = i;
     }
-    return 0;
+}
+
+/* Reads the groups of batch number `batch`: 1, 0 = no more data, -1. */
+static int read_batch(struct source_rollouts *s, int64_t batch, struct metrics *m, struct err *err)
+{
+    int64_t groups = 0;
+    release_batch(s);
+    s->batch = batch;
+    s->batch_start = s->place;
+    while (groups < s->prompts_per_step && !s->ended) {
+        int64_t first = s->n;
+        int rc = read_group(s, m, err);
+        s->ended = rc == 0;
+        if (rc > 0)
+            rc = judge_group(s, first, m, err);
+        if (rc < 0)
+            return -1;
+        groups += rc;
+    }
+    if (groups == 0)
+        return 0;
+    if (groups < s->prompts_per_step)
+        log_warn("the input ended: the last batch has %lld of %lld groups", (long long)groups,
+                 (long long)s->prompts_per_step);
+    list_kept(s);
+    metrics_sum(m, "num_groups", (double)groups);
+    metrics_sum(m, "num_sequences", (double)s->n_kept);
+    return 1;
+}
+
+static void plan_rollout(struct source_rollouts *s, const struct rollout *r)
+{
+    const struct example *e = &r->e;
+    planner_add(&s->planner, &(struct plan_seq){
+                                 .n_tokens = e->n_tokens,
+                                 .tokens = e->tokens,
+                                 .loss_mask = e->loss_mask,
+                                 /* Our sampler's log-probabilities are, bit for bit, those of the
+                                  * weights that sampled: recomputing them would change nothing. */
+                                 .sampler_logprobs = e->logprobs ? e->logprobs : e->old_logprobs,
+                                 .old_logprobs = e->old_logprobs ? e->old_logprobs : e->logprobs,
+                                 .ref_logprobs = e->ref_logprobs,
+                                 .advantage = (float)r->advantage,
+                                 .inv_temp = (float)(1 / e->temperature),
+                             });
 }
 
 static int plan_step(void *self, int64_t step, struct metrics *m, struct err *err)
 {
     struct source_rollouts *s = self;
-    int64_t part = step % s->minibatches, n;
-
-    /* A run resumed inside a batch reads that batch once more. */
-    if (part == 0 || s->n_groups == 0) {
-        int rc = read_batch(s, err);
-        if (rc <= 0) {
-            if (rc == 0 && s->n_groups > 0)
-                log_info("the input ended %lld groups into a batch of %lld; they are not trained on",
-                         (long long)s->n_groups, (long long)s->groups_per_batch);
+    int64_t k = s->minibatches, part = step % k;
+    if (part == 0 || s->batch != step / k) {
+        /* In the middle of a batch after a resume: its metrics were printed then. */
+        struct metrics unused = {0};
+        int rc = read_batch(s, step / k, part == 0 ? m : &unused, err);
+        if (rc <= 0)
             return rc;
-        }
     }
-    s->batch_used = part == s->minibatches - 1;
+    if (k > 1)
+        metrics_sum(m, "minibatch", (double)part);
     planner_clear(&s->planner);
-    n = s->n_groups;
-    if (plan_groups(s, n * part / s->minibatches, n * (part + 1) / s->minibatches,
-                    step / s->minibatches, m, err) < 0)
-        return -1;
+    for (int64_t i = s->n_kept * part / k; i < s->n_kept * (part + 1) / k; i++)
+        plan_rollout(s, &s->rollouts[s->kept[i]]);
+    s->planned = part == k - 1 ? s->place : s->batch_start;
     return planner_finish(&s->planner);
 }
 
 static int micro_batch(void *self, int i, struct batch *out, struct err *err)
 {
-    struct source_rollouts *s = self;
-
     (void)err;
-    planner_batch(&s->planner, i, out);
+    planner_batch(&((struct source_rollouts *)self)->planner, i, out);
     return 0;
 }
 
 static json_t *save(void *self)
 {
-    struct source_rollouts *s = self;
-
-    return json_pack("{s:I, s:s}", "records", (json_int_t)(s->batch_used ? s->counted : s->batch_start),
-                     "digest", s->batch_used ? s->counted_digest : s->batch_digest);
+    const struct rollout_place *p = &((struct source_rollouts *)self)->planned;
+    json_t *o = json_object();
+    json_object_set_new(o, "records", json_integer(p->records));
+    json_object_set_new(o, "extra_groups", json_integer(p->extra_groups));
+    json_object_set_new(o, "digest", json_string(p->digest));
+    return o;
 }
 
-/* A recorded stream is read again up to where the run was; a live one goes on by itself. */
+static int skip_records(struct source_rollouts *s, int64_t records, const char *digest,
+                        struct err *err)
+{
+    while (s->place.records < records) {
+        json_t *obj;
+        int rc = input_next_object(&s->input, &obj, err);
+        if (rc < 0)
+            return -1;
+        if (rc == 0)
+            return err_set(err, "the input has %lld records, the checkpoint was made after %lld "
+                                "(--fresh-input: it is a new stream)",
+                           (long long)s->place.records, (long long)records);
+        json_decref(obj);
+        s->place.records++;
+        chain_digest(s->place.digest, s->input.text.buf, s->input.text.len);
+    }
+    if (strcmp(s->place.digest, digest) != 0)
+        return err_set(err, "the first %lld records of the input are not those that the checkpoint was "
+                            "trained on (--fresh-input: it is a new stream)",
+                       (long long)records);
+    return 0;
+}
+
 static int load(void *self, const json_t *state, struct err *err)
 {
     struct source_rollouts *s = self;
     const char *digest;
     int64_t records;
-    struct example e;
-
-    if (json_get_int(state, "records", &records, err) < 0 || json_get_str(state, "digest", &digest, err) < 0)
+    if (json_get_int(state, "records", &records, err) < 0 ||
+        json_get_int(state, "extra_groups", &s->place.extra_groups, err) < 0 ||
+        json_get_str(state, "digest", &digest, err) < 0)
         return -1;
-    if (!input_seekable(&s->input))
-        return 0;
-    while (s->records < records) {
-        int rc = next_rollout(s, &e, err);
-        if (rc < 0)
-            return -1;
-        if (rc == 0)
-            return err_set(err, "the input has %lld rollouts; the run had read %lld", (long long)s->records,
-                           (long long)records);
-        example_release(&e);
-    }
-    s->counted = s->records;
-    memcpy(s->counted_digest, s->digest, sizeof s->digest);
-    if (strcmp(digest, s->digest) != 0)
-        return err_set(err, "the first %lld rollouts are not those the run was trained on", (long long)records);
+    if (!s->fresh_input && skip_records(s, records, digest, err) < 0)
+        return -1;
+    if (s->publisher)
+        s->publisher->extra_groups = s->place.extra_groups;
+    s->planned = s->place;
     return 0;
 }
 
 struct batch_source source_rollouts_source(struct source_rollouts *s)
 {
-    return (struct batch_source){.plan_step = plan_step, .micro_batch = micro_batch, .save = save,
-                                 .load = load, .self = s, .fields = s->planner.fields};
-}
-
-void source_rollouts_release(struct source_rollouts *s)
-{
-    clear_batch(s);
-    if (s->has_pending)
-        example_release(&s->pending);
-    free(s->rollouts);
-    free(s->group_first);
-    planner_release(&s->planner);
-    input_close(&s->input);
+    return (struct batch_source){
+        .plan_step = plan_step,
+        .micro_batch = micro_batch,
+        .save = save,
+        .load = load,
+        .self = s,
+        .fields = s->fields | BATCH_OLD_LOGPROBS | BATCH_ADVANTAGES | BATCH_SAMPLER_LOGPROBS,
+    };
 }

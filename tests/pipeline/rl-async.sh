@@ -17,6 +17,20 @@ for precision in fp32 bf16; do
         { echo "$precision: an lr 0 run drifted"; tail -n 1 still.metrics; exit 1; }
 done
 
+# With no staleness allowed neither side may wait for the other for ever, nor when groups without a
+# signal do not count and have to be replaced.
+for options in "--max-staleness 0" "--max-staleness 0 --active-sampling"; do
+    rm -rf policy-live live
+    timeout 120 rollout-gen -q --follow policy-live --group 2 --max-tokens 16 --repeat 0 prompts.jsonl |
+        reward-verify -q --verifier random:0.3 |
+        timeout 120 rlvr-train -q --model sft --publish policy-live --out live --steps 6 --prompts-per-step 3 \
+            $options --lr 1e-4 >live.metrics || { echo "$options: the loop did not end"; exit 1; }
+    jq -s -e 'length == 6 and all(.[]; .["staleness/max"] == 0 and .num_groups == 3)' live.metrics >/dev/null ||
+        { echo "$options"; cat live.metrics; exit 1; }
+done
+jq -s -e 'all(.[]; .num_sequences == 6) and any(.[]; .frac_reward_zero_std > 0)' live.metrics >/dev/null ||
+    { echo "active sampling trained on groups without a signal"; cat live.metrics; exit 1; }
+
 rollout-gen -q --model sft --group 4 --max-tokens 24 --repeat 2 prompts.jsonl | reward-verify -q --verifier random:0.5 >recorded.jsonl
 rl="rlvr-train -q --model sft --steps 20 --prompts-per-step 8 --minibatches 2 --max-staleness -1 --lr 1e-3 --checkpoint-every 3"
 $rl --out rl1 <recorded.jsonl >/dev/null
@@ -32,10 +46,27 @@ for f in model.safetensors trainer_state.safetensors; do
     cmp rl1/$f rl2/$f || { echo "rl1/$f differs from rl2/$f"; exit 1; }
 done
 
-# What is missing is named.
-jq -c 'del(.reward)' recorded.jsonl >bare.jsonl
-if rlvr-train -q --model sft --out bare --steps 1 <bare.jsonl >/dev/null 2>err; then
-    echo "rollouts without a reward were taken"
+# A resumed run reads past what it has seen, through a pipe too; another stream is refused unless it is
+# said to be new.
+stopped() { [ -d "$1/step-000003" ] && [ ! -e "$1/model.safetensors" ]; }
+mkfifo fifo
+$rl --out rl3 <fifo >/dev/null 2>&1 &
+pid=$!
+exec 3>fifo
+head -n 150 recorded.jsonl >&3
+for _ in $(seq 100); do stopped rl3 && break; sleep 0.1; done
+kill -9 $pid
+wait $pid 2>/dev/null || true
+exec 3>&-
+stopped rl3 || { echo "the run was not stopped in the middle"; exit 1; }
+cp -r rl3 rl4
+cp -r rl3 rl5
+cat recorded.jsonl | $rl --out rl3 --resume >/dev/null
+cmp rl1/model.safetensors rl3/model.safetensors || { echo "a stream resumed through a pipe differs"; exit 1; }
+tail -n +5 recorded.jsonl >other.jsonl
+if $rl --out rl4 --resume <other.jsonl >/dev/null 2>err; then
+    echo "another stream was taken for the recorded one"
     exit 1
 fi
-grep -q "'reward' is missing" err || { cat err; exit 1; }
+grep -q 'are not those that the checkpoint was trained on' err || { cat err; exit 1; }
+$rl --out rl5 --resume --fresh-input <other.jsonl >/dev/null

@@ -6,7 +6,7 @@
 
 enum { N = 24, SEQS = 4 };
 
-static float lp[N], ref[N], old[N], adv[N], mask[N], weight[SEQS];
+static float lp[N], ref[N], old[N], sampler[N], adv[N], mask[N], weight[SEQS];
 static const int32_t seq_start[SEQS + 1] = {0, 5, 12, 17, 24};
 
 static struct batch make_batch(uint64_t seed)
@@ -18,6 +18,7 @@ static struct batch make_batch(uint64_t seed)
         lp[i] = (float)(-3 * rng_uniform(&r) - 0.1);
         ref[i] = lp[i] + (float)(0.5 * rng_normal(&r));
         old[i] = lp[i] + (float)(0.15 * rng_normal(&r));
+        sampler[i] = old[i] + (float)(0.4 * rng_normal(&r));
         mask[i] = rng_uniform(&r) < 0.75;
     }
     for (int q = 0; q < SEQS; q++) {
@@ -29,7 +30,16 @@ static struct batch make_batch(uint64_t seed)
     }
     return (struct batch){.n_tokens = N, .n_seqs = SEQS, .seq_start = seq_start, .seq_weight = weight,
                           .loss_mask = mask, .ref_logprobs = ref, .old_logprobs = old,
-                          .sampler_logprobs = old, .advantages = adv};
+                          .sampler_logprobs = sampler, .advantages = adv};
+}
+
+static int trained(void)
+{
+    int n = 0;
+
+    for (int i = 0; i < N; i++)
+        n += mask[i] != 0;
+    return n;
 }
 
 static double loss_at(const struct loss_head *h, const struct batch *b)
@@ -68,6 +78,79 @@ static void check_head(const char *name, const struct loss_head *h, uint64_t see
     CHECK(sum > 0);
 }
 
+/* CISPO's clipped ratio is a constant in its gradient, -w c min(r, 1 + clip_high) A, so clipped tokens
+ * still learn (arXiv:2506.13585, equation 4). */
+static void check_cispo(void)
+{
+    struct rl_options o = {.type = RL_CISPO, .clip_high = 0.1};
+    struct loss_head h = loss_rl(&o);
+    struct batch b = make_batch(31);
+    static struct metrics m;
+    float d[N];
+    int n_clipped = 0;
+
+    metrics_clear(&m);
+    h.eval(h.opt, &b, lp, d, &m);
+    for (int i = 0; i < N; i++) {
+        double r = exp((double)lp[i] - (double)old[i]);
+        n_clipped += mask[i] != 0 && r > 1.1;
+        CHECK_CLOSE(d[i], mask[i] == 0 ? 0 : -0.25 * fmin(r, 1.1) * (double)adv[i], 1e-7, 1e-5);
+    }
+    CHECK(n_clipped > 0);
+    CHECK_CLOSE(metrics_get(&m, "clip_ratio/high_mean"), n_clipped / (double)trained(), 1e-9, 0);
+}
+
+/* The weight of rho = exp(old - sampler) on each token, against the uncorrected gradient. */
+static void check_correction(int type)
+{
+    struct rl_options plain = {.type = RL_CLIP, .clip_low = 1, .clip_high = 1e6}, o = plain;
+    static struct metrics m;
+    struct batch b = make_batch(32);
+    float base[N], d[N];
+    int n_bound = 0;
+
+    o.correction = type;
+    o.tis_cap = 1.2;
+    o.icepop_low = 0.8;
+    o.icepop_high = 1.2;
+    struct loss_head h0 = loss_rl(&plain), h = loss_rl(&o);
+    metrics_clear(&m);
+    h0.eval(h0.opt, &b, lp, base, &m);
+    h.eval(h.opt, &b, lp, d, &m);
+    for (int i = 0; i < N; i++) {
+        double rho = exp((double)old[i] - (double)sampler[i]);
+        bool outside = type == RL_CORRECT_TIS ? rho > 1.2 : rho < 0.8 || rho > 1.2;
+        double w = !outside ? rho : type == RL_CORRECT_TIS ? 1.2 : 0;
+        n_bound += outside && mask[i] != 0;
+        CHECK_CLOSE(d[i], w * (double)base[i], 1e-7, 1e-5);
+    }
+    CHECK(n_bound > 0 && n_bound < trained());
+    CHECK(h.needs & BATCH_SAMPLER_LOGPROBS && !(h0.needs & BATCH_SAMPLER_LOGPROBS));
+}
+
+/* Beyond the clip a token has no gradient where moving on would pay, and all of it where it would not. */
+static void check_clip_sides(void)
+{
+    static const int32_t start[] = {0, 4};
+    static const float one[] = {1}, ones[] = {1, 1, 1, 1}, lps[] = {-1, -1, -1, -1};
+    static const float before[] = {-1.5F, -0.5F, -1.5F, -0.5F}; /* r = 1.65, 0.61, 1.65, 0.61 */
+    static const float a[] = {1, 1, -1, -1};
+    struct batch b = {.n_tokens = 4, .n_seqs = 1, .seq_start = start, .seq_weight = one, .loss_mask = ones,
+                      .old_logprobs = before, .advantages = a};
+    struct rl_options o = {.type = RL_CLIP, .clip_low = 0.2, .clip_high = 0.272};
+    struct loss_head h = loss_rl(&o);
+    static struct metrics m;
+    float d[4];
+
+    metrics_clear(&m);
+    h.eval(h.opt, &b, lps, d, &m);
+    CHECK(d[0] == 0 && d[3] == 0);
+    CHECK_CLOSE(d[1], -exp(-0.5), 1e-6, 0);
+    CHECK_CLOSE(d[2], exp(0.5), 1e-6, 0);
+    CHECK_CLOSE(metrics_get(&m, "clip_ratio/high_mean"), 0.25, 1e-9, 0);
+    CHECK_CLOSE(metrics_get(&m, "clip_ratio/low_mean"), 0.25, 1e-9, 0);
+}
+
 int main(void)
 {
     static const char *const dpo_names[] = {"sigmoid", "norm", "ipo", "simpo"};
@@ -84,5 +167,15 @@ int main(void)
         struct loss_head h = loss_rl(&o);
         check_head("clip", &h, 20 + (uint64_t)k);
     }
+    for (int c = RL_CORRECT_NONE; c <= RL_CORRECT_ICEPOP; c++) {
+        struct rl_options o = {.type = RL_GSPO, .correction = c, .clip_low = 0.05, .clip_high = 0.05,
+                               .tis_cap = 1.2, .icepop_low = 0.8, .icepop_high = 1.2};
+        struct loss_head h = loss_rl(&o);
+        check_head("gspo", &h, 40 + (uint64_t)c);
+    }
+    check_cispo();
+    check_correction(RL_CORRECT_TIS);
+    check_correction(RL_CORRECT_ICEPOP);
+    check_clip_sides();
     return check_done();
 }
