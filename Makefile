@@ -5,6 +5,7 @@
 #   make check        all tests that need no GPU and no network
 #   make check-long   slower checks: many seeds, many kills
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
+#   make quickstart   the whole recipe on this machine, in less than ten minutes
 #   make bench        speed figures
 #   make install PREFIX=/usr/local
 #
@@ -48,6 +49,10 @@ KERN_OBJ := $(foreach i,$(ISAS),$(CPU_SRC:%.c=$(B)/%.$(i).o)) $(B)/kernels/open.
 REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)
 
 LIB  = $(B)/libthinkpipe.a
+
+# What is compiled needs the libraries first: build/NAME.deps is there once NAME's packages are.
+OBJECTS := $(LIB_OBJ) $(KERN_OBJ) $(REF_OBJ) $(TOOL_SRC:%.c=$(B)/%.o) $(UNIT_SRC:%.c=$(B)/%.o)
+$(OBJECTS): | build/build.deps
 
 .PHONY: all
 all: $(TOOLS:%=$(BIN)/%)
@@ -93,10 +98,10 @@ $(B)/net/%: tests/net/%.c
 	$(CC) $(CPPFLAGS) $(BASE_CFLAGS) -o $@ $< -lpthread
 
 # Every check prints one line a test and the runner adds them up: "N passed, N failed, N skipped".
-check: all units
+check: all units | build/test.deps
 	@tests/run.sh --bin $(BIN) --units $(B)/unit
 
-check-long: all units
+check-long: all units | build/test.deps
 	@LONG=1 tests/run.sh --bin $(BIN) --units $(B)/unit
 
 asan:
@@ -109,20 +114,34 @@ bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_
 
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 
-DEB_BUILD = gcc make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
+DEB_BUILD = gcc libc6-dev make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
             libxxhash-dev libzstd-dev libutf8proc-dev
 DEB_TEST  = jq zstd mandoc
 # Text that Debian ships, used by the quickstart as its domains.
 DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc
 DEB_ALL   = $(DEB_BUILD) $(DEB_TEST) $(DEB_TEXT)
 
-.PHONY: deps install clean
+APT_INSTALL = apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
+.PHONY: deps quickstart install clean
 deps:
-	@if [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEB_ALL); \
-	else \
-	    echo "as root: apt-get update && apt-get install --no-install-recommends $(DEB_ALL)"; \
-	fi
+	@if [ "$$(id -u)" = 0 ]; then $(APT_INSTALL) $(DEB_ALL); \
+	else echo "as root: apt-get update && apt-get install --no-install-recommends $(DEB_ALL)"; fi
+
+# Installs what is missing of a list when root, else says what is. Without dpkg that is the user's affair.
+build/build.deps: PACKAGES = $(DEB_BUILD)
+build/test.deps: PACKAGES = $(DEB_TEST)
+build/text.deps: PACKAGES = $(DEB_TEST) $(DEB_TEXT)
+build/%.deps:
+	@mkdir -p build
+	@missing=; for p in $(PACKAGES); do ! command -v dpkg-query >/dev/null || \
+	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then $(APT_INSTALL) $$missing; \
+	elif [ -n "$$missing" ]; then echo "missing packages:$$missing (as root: make deps)" >&2; exit 1; fi
+	@touch $@
+
+quickstart: all | build/text.deps
+	@pipelines/quickstart.sh
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
