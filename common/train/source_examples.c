@@ -62,7 +62,7 @@ int source_examples_load(struct source_examples *s, const char **files, int n_fi
     if (rc < 0)
         return -1;
     if (truncated)
-        log_warn("%lld examples were cut to %lld tokens (--seq-len)", (long long)truncated,
+        log_warn("%lld examples were cut to %lld tokens (--max-tokens)", (long long)truncated,
                  (long long)reader->max_tokens);
     if (empty)
         log_warn("%lld examples have nothing to train on and are left out", (long long)empty);

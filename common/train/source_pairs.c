@@ -46,7 +46,7 @@ static int parse(const struct example_reader *reader, const json_t *obj, struct 
         return -1;
     if (has_completion(&p->chosen) && has_completion(&p->rejected))
         return 0;
-    err_set(why, "'%s' has no tokens of its own (within --seq-len)",
+    err_set(why, "'%s' has no tokens of its own (within --max-tokens)",
             has_completion(&p->chosen) ? "rejected" : "chosen");
     pair_release(p);
     return -1;
