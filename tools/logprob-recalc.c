@@ -17,10 +17,10 @@ int main(int argc, char **argv)
     const struct opt table[] = {
         OPT_GROUP("Model"),
         OPT_STR('m', "model", &o.model, "DIR", "the model directory"),
-        OPT_ENUM(0, "precision", &o.precision, "P", "arithmetic of weights and activations",
+        OPT_ENUM(0, "precision", &o.precision, "P", "fp32, bf16 or auto (the checkpoint's)",
                  precision_names),
-        OPT_ENUM(0, "device", &o.device, "D", "where to run", device_names),
-        OPT_ENUM(0, "template", &o.tpl, "NAME", "chat template (auto: the tokenizer's)",
+        OPT_ENUM(0, "device", &o.device, "D", "auto, cpu or cuda", device_names),
+        OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),
         OPT_INT(0, "batch-tokens", &o.batch_tokens, "N", "positions in a forward", 1, 1e8),
         OPT_GROUP("Output"),

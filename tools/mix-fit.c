@@ -8,8 +8,8 @@ static const struct tool tool = {
     .name = "mix-fit",
     .purpose = "find the best data mixture from many small training runs",
     .usage = "sample|fit|predict|solve [options]",
-    .example = "mix-fit solve --model model.json --objective loss/web:0.8,loss/code:0.2 "
-               "--sources sources.jsonl",
+    .example = "mix-fit solve --model model.json --objective loss/web:0.8,loss/code:0.2 \\\n"
+               "    --sources sources.jsonl > mixture.json",
 };
 
 struct command {
@@ -86,30 +86,30 @@ int main(int argc, char **argv)
                             .solve = {.kl = 0.05, .max_epochs = 4}};
     const struct opt table[] = {
         OPT_GROUP("sample: mixtures for N small runs, as CSV"),
-        OPT_INT('n', "runs", &o.n, "N", "how many; the first two are the prior and uniform", 1, 1e6),
+        OPT_INT('n', "runs", &o.n, "N", "mixtures; the prior and uniform come first", 1, 1e6),
         OPT_STR(0, "prior", &o.prior, "FILE",
-                "sources.jsonl whose token counts are the natural mixture (also for solve)"),
+                "sources.jsonl, for the prior (also for solve)"),
         OPT_STR(0, "domains", &o.domains, "A,B,...", "names of domains, with equal shares as prior"),
         OPT_STR(0, "strength", &o.strength, "LO:HI", "how close to the prior: least and most"),
         OPT_FLOAT(0, "min-weight", &o.min_weight, "X", "smaller weights become 0", 0, 1),
         OPT_GROUP("fit, predict: metrics as functions of the mixture"),
         OPT_STR(0, "mixtures", &o.mixtures, "CSV", "weights of each run; first column: its name"),
         OPT_STR(0, "metrics", &o.metrics, "CSV", "what was measured; first column: the run's name"),
-        OPT_ENUM(0, "regressor", &regressor, NULL, "kind of function", regressor_names),
-        OPT_LIST(0, "higher-is-better", &o.rising, "METRIC", "a metric to maximise (repeatable)"),
+        OPT_ENUM(0, "regressor", &regressor, "NAME", "linear or law", regressor_names),
+        OPT_LIST(0, "higher-is-better", &o.rising, "METRIC", "maximise it (repeatable)"),
         OPT_FLAG(0, "normalize", &o.normalize, "divide each mixture by its sum"),
         OPT_GROUP("solve: the best mixture, as JSON for shard-mix"),
         OPT_STR(0, "model", &o.model, "FILE", "what fit wrote (also for predict)"),
         OPT_STR(0, "objective", &o.solve.objective, "M:W[:max],...", "metrics and their weights"),
         OPT_FLOAT(0, "kl", &o.solve.kl, "X", "pull towards the prior", 0, 1e6),
         OPT_STR(0, "sources", &o.solve.sources, "FILE", "sources.jsonl: tokens and limits"),
-        OPT_INT(0, "tokens", &tokens, "N", "length of the run to plan, for limits on repetition", 0,
+        OPT_INT(0, "tokens", &tokens, "N", "tokens of the run to come (0: not known)", 0,
                 1e15),
         OPT_FLOAT(0, "max-epochs", &o.solve.max_epochs, "X", "most repetitions of a source", 0, 1e6),
         OPT_LIST(0, "min", &o.solve.min, "DOMAIN=X", "least share (repeatable)"),
         OPT_LIST(0, "max", &o.solve.max, "DOMAIN=X", "largest share (repeatable)"),
         OPT_GROUP("Output"),
-        OPT_STR(0, "out", &o.out, "FILE", "write here instead of standard output (fit needs it)"),
+        OPT_STR(0, "out", &o.out, "FILE", "write here, not to stdout (fit needs it)"),
         OPT_TABLE(tool_common_options),
         OPT_END,
     };

@@ -6,7 +6,8 @@
 static const struct tool tool = {
     .name = "pref-pair",
     .purpose = "make preference pairs of strong and weak answers, or of a rewarded pool",
-    .usage = "[options] --chosen FILE --rejected FILE | [options] [file ...]",
+    .usage = "--chosen FILE --rejected FILE [options]\n"
+             "       pref-pair [options] [file ...]",
     .example = "pref-pair --chosen strong.jsonl --rejected weak.jsonl --drop-equal > pairs.jsonl",
 };
 

@@ -11,7 +11,7 @@
 static const struct tool tool = {
     .name = "shard-mix",
     .purpose = "blend token shards by weights into one",
-    .usage = "[options] --tokens N [name=shard ...]",
+    .usage = "--tokens N [options] [name=shard ...]",
     .example = "shard-mix --weights mixture.json --sources shards --tokens 10M >train.shard",
 };
 

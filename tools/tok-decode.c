@@ -10,7 +10,7 @@
 static const struct tool tool = {
     .name = "tok-decode",
     .purpose = "turn token ids back into text",
-    .usage = "[options] --tokenizer DIR [file ...]",
+    .usage = "--tokenizer DIR [options] [file ...]",
     .example = "tok-decode --tokenizer tokenizer documents.shard | jq -r .text",
 };
 

@@ -10,7 +10,7 @@
 static const struct tool tool = {
     .name = "tok-encode",
     .purpose = "encode documents and conversations as token ids",
-    .usage = "[options] --tokenizer DIR [file ...]",
+    .usage = "--tokenizer DIR [options] [file ...]",
     .example = "tok-encode --tokenizer tokenizer documents.jsonl > documents.shard",
 };
 
@@ -133,17 +133,17 @@ int main(int argc, char **argv)
     struct opt table[] = {
         OPT_GROUP("Encoding"),
         OPT_STR('t', "tokenizer", &o.tokenizer, "DIR", "folder with tokenizer.json, or that file"),
-        OPT_ENUM(0, "template", &o.tpl, "NAME", "chat template (auto: the tokenizer's)",
+        OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),
         OPT_FLAG(0, "no-eos", &o.no_eos, "do not end texts and string completions in eos"),
         OPT_INT(0, "max-tokens", &o.max_tokens, "N", "longer records are bad (0: no limit)", 0, 1e9),
         OPT_FLAG(0, "truncate", &o.truncate, "cut longer records at --max-tokens instead"),
         OPT_GROUP("Output"),
-        OPT_ENUM(0, "format", &o.format, "NAME", "auto: JSON lines to a terminal, else a shard",
+        OPT_ENUM(0, "format", &o.format, "NAME", "shard, jsonl or auto (jsonl on a terminal)",
                  formats),
         OPT_STR('o', "out", &o.out, "FILE", "write the shard to FILE, compressed by its suffix"),
         OPT_INT(0, "blob-tokens", &o.blob_tokens, "N", "tokens after which a new blob begins", 1, 1e9),
-        OPT_FLAG(0, "show-mask", &o.show_mask, "print the text instead, trained parts in [brackets]"),
+        OPT_FLAG(0, "show-mask", &o.show_mask, "print the text, trained parts in [brackets]"),
         OPT_TABLE(jsonl_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,

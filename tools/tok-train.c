@@ -13,7 +13,7 @@
 static const struct tool tool = {
     .name = "tok-train",
     .purpose = "learn a byte-level BPE tokenizer from documents",
-    .usage = "[options] --out DIR [file ...]",
+    .usage = "--out DIR [options] [file ...]",
     .example = "tok-train --vocab-size 8192 --out tokenizer documents.jsonl",
 };
 
@@ -147,11 +147,11 @@ int main(int argc, char **argv)
     struct options o = {.vocab_size = 8192, .tpl = CHAT_CHATML};
     struct opt table[] = {
         OPT_GROUP("Tokenizer"),
-        OPT_STR('o', "out", &o.out, "DIR", "write tokenizer.json and its companions to DIR"),
+        OPT_STR('o', "out", &o.out, "DIR", "folder of the new tokenizer"),
         OPT_INT(0, "vocab-size", &o.vocab_size, "N", "tokens, special ones included", 262, 1 << 24),
-        OPT_ENUM(0, "pattern", &o.pattern, "NAME", "how text is cut before merging", patterns),
-        OPT_LIST(0, "special", &o.specials, "TOKEN", "one more special token"),
-        OPT_ENUM(0, "template", &o.tpl, "NAME", "chat template to write", chat_template_names + 1),
+        OPT_ENUM(0, "pattern", &o.pattern, "NAME", "cl100k-1digit, cl100k or gpt2", patterns),
+        OPT_LIST(0, "special", &o.specials, "TOKEN", "one more special token (repeatable)"),
+        OPT_ENUM(0, "template", &o.tpl, "NAME", "chatml, chatml-think or plain", chat_template_names + 1),
         OPT_TABLE(jsonl_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,

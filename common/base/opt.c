@@ -276,9 +276,10 @@ bool opt_given(const char *long_name)
 static void add_default(struct strbuf *s, const struct opt *o)
 {
     char number[32];
-    if (o->type == OPT_TYPE_INT && *(int64_t *)o->value) {
+    /* A value that the user could not give means that there is none. */
+    if (o->type == OPT_TYPE_INT && (double)*(int64_t *)o->value >= o->min) {
         strbuf_addf(s, " [%lld]", (long long)*(int64_t *)o->value);
-    } else if (o->type == OPT_TYPE_FLOAT && *(double *)o->value != 0) {
+    } else if (o->type == OPT_TYPE_FLOAT && *(double *)o->value >= o->min) {
         strbuf_addf(s, " [%s]", short_number(*(double *)o->value, number));
     } else if (o->type == OPT_TYPE_STR && *(const char **)o->value) {
         strbuf_addf(s, " [%s]", *(const char **)o->value);
