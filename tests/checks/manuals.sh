@@ -6,21 +6,40 @@ cd "$ROOT" || exit 1
 command -v mandoc >/dev/null || { echo "mandoc is not installed"; exit 77; }
 bad=0
 fail() { echo "$*"; bad=1; }
+# The ways to call a program, one a line, without spaces around "|".
+synopsis() { # as the page shows them
+    mandoc -Tascii -O width=500 "man/$1.1" | sed 's/.\x08//g' |
+        sed -n '/^SYNOPSIS/,/^DESCRIPTION/s/^     *//p' | sed 's/ *| */|/g; s/  */ /g; s/ $//'
+}
+usage() { # as --help shows them
+    sed -n 's/^Usage: //p; s/^       \([a-z]\)/\1/p' "$BUILD/help.txt" | sed 's/ *| */|/g'
+}
 for src in tools/*.c; do
     p=$(basename "$src" .c)
     [ -e "man/$p.1" ] || { fail "man/$p.1 is missing"; continue; }
     mandoc -Tlint -W warning "man/$p.1" || fail "man/$p.1 does not lint"
     "$p" --help >"$BUILD/help.txt" || fail "$p --help failed"
     grep -q '^Example' "$BUILD/help.txt" || fail "$p --help has no example"
-    grep -E '^ +(-., )? *--' "$BUILD/help.txt" | grep -oE -e '^ +(-., )? *--[a-z0-9][a-z0-9-]*' | grep -oE -e "--[a-z0-9][a-z0-9-]*" | grep -vE -e '^--(help|version)$' | sort -u >"$BUILD/opts.help"
+    grep -oE -e '^  (-.,|   ) --[a-z0-9][a-z0-9-]*' "$BUILD/help.txt" | grep -oE -e "--[a-z0-9][a-z0-9-]*" | grep -vE -e '^--(help|version)$' | sort -u >"$BUILD/opts.help"
     sed -n 's/^\.It .*Fl -\([a-z0-9][a-z0-9-]*\).*/--\1/p' "man/$p.1" | grep -vE -e '^--(help|version)$' | sort -u >"$BUILD/opts.man"
     missing=$(comm -23 "$BUILD/opts.help" "$BUILD/opts.man" | tr '\n' ' ')
     extra=$(comm -13 "$BUILD/opts.help" "$BUILD/opts.man" | tr '\n' ' ')
     [ -z "$missing" ] || fail "man/$p.1 does not document: $missing"
     [ -z "$extra" ] || fail "man/$p.1 documents what $p does not have: $extra"
-    grep -q "^\.Sh EXAMPLES" "man/$p.1" || fail "man/$p.1 has no EXAMPLES"
+    for section in NAME SYNOPSIS DESCRIPTION OPTIONS "EXIT STATUS" EXAMPLES "SEE ALSO"; do
+        grep -q "^\.Sh $section\$" "man/$p.1" || fail "man/$p.1 has no section $section"
+    done
+    [ "$(synopsis "$p")" = "$(usage "$p")" ] || fail "man/$p.1 and --help disagree on how to call $p:
+man:    $(synopsis "$p")
+--help: $(usage "$p")"
     grep -q "$p" README.md || fail "README.md does not name $p"
     grep -q "$p" man/thinkpipe.7 || fail "thinkpipe(7) does not name $p"
+done
+# Every metric that a trainer can print is explained in some page.
+for name in $(sed -n 's/.*metrics_\(add\|sum\|max\|min\)([^,]*, "\([^"]*\)".*/\2/p' common/train/*.c tools/*.c) \
+    $(sed -n '/^static void print_metrics/,/^}/s/.*set_new(j, "\([^"]*\)".*/\1/p' common/train/trainer.c); do
+    grep -qE "^\.It Va( .*)? $name( .*)?\$" man/thinkpipe-training.7 man/*-train.1 ||
+        fail "no page explains the metric '$name'"
 done
 for m in man/*.[57]; do
     mandoc -Tlint -W warning "$m" || fail "$m does not lint"
