@@ -1,5 +1,5 @@
 /* example.c - records to token sequences with their side arrays. */
-#include "data/example.h"
+#include "data/example_fields.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,155 +23,6 @@ static void example_init(struct example *e)
     *e = (struct example){.temperature = 1, .top_p = 1, .group = -1, .sample = -1};
 }
 
-static bool has(const json_t *obj, const char *key)
-{
-    const json_t *value = json_object_get(obj, key);
-    return value && !json_is_null(value);
-}
-
-/* --- numbers beside the tokens -------------------------------------------------------------- */
-
-static int read_sampling(const json_t *obj, struct example *e, struct err *err)
-{
-    const json_t *sampling = json_object_get(obj, "sampling");
-    if (json_opt_num(sampling, "temperature", &e->temperature, err) < 0 ||
-        json_opt_num(sampling, "top_p", &e->top_p, err) < 0 ||
-        json_opt_num(sampling, "min_p", &e->min_p, err) < 0 ||
-        json_opt_int(sampling, "top_k", &e->top_k, err) < 0)
-        return err_prefix(err, "sampling");
-    if (e->top_k < 0) /* vLLM's and SGLang's way to say off */
-        e->top_k = 0;
-    return 0;
-}
-
-static int read_number(const json_t *obj, const char *prefix, const char *name, double *out,
-                       bool *found, struct err *err)
-{
-    char key[64];
-    snprintf(key, sizeof key, "%s%s", prefix, name);
-    *found = has(obj, key);
-    return json_opt_num(obj, key, out, err);
-}
-
-static int read_id(const json_t *obj, struct example *e, struct err *err)
-{
-    const json_t *id = json_object_get(obj, "id");
-    if (!id || json_is_null(id))
-        return 0;
-    if (json_is_integer(id))
-        e->id = xasprintf("%lld", (long long)json_integer_value(id));
-    else if (json_is_string(id))
-        e->id = xstrdup(json_string_value(id));
-    else
-        return err_set(err, "'id' is %s, expected a string", json_type_name(id));
-    return 0;
-}
-
-static int read_properties(const json_t *obj, const char *prefix, struct example *e,
-                           struct err *err)
-{
-    const char *finish_reason = "";
-    if (read_id(obj, e, err) < 0 || read_sampling(obj, e, err) < 0 ||
-        json_opt_str(obj, "finish_reason", &finish_reason, err) < 0 ||
-        json_opt_int(obj, "group", &e->group, err) < 0 ||
-        json_opt_int(obj, "sample", &e->sample, err) < 0 ||
-        json_opt_int(obj, "group_size", &e->group_size, err) < 0)
-        return -1;
-    if (e->group_size < 0)
-        return err_set(err, "'group_size' is negative");
-    e->truncated = strcmp(finish_reason, "length") == 0;
-    if (read_number(obj, prefix, "reward", &e->reward, &e->has_reward, err) < 0)
-        return -1;
-    return read_number(obj, prefix, "advantage", &e->advantage, &e->has_advantage, err);
-}
-
-/* --- arrays beside the tokens --------------------------------------------------------------- */
-
-/* Where a record's arrays are: one entry for each of n tokens, which begin at `first` of e. */
-struct span {
-    const json_t *obj;
-    const char *prefix, *ids_key; /* "chosen_", "chosen_token_ids" */
-    int64_t first, n;
-};
-
-static int check_length(const struct span *s, const char *key, int64_t n, struct err *err)
-{
-    if (n < 0 || n == s->n)
-        return n < 0 ? -1 : 0;
-    return err_set(err, "'%s' has %lld entries, '%s' has %lld", key, (long long)n, s->ids_key,
-                   (long long)s->n);
-}
-
-static int read_floats(const struct span *s, const char *name, const struct example *e,
-                       float **out, struct err *err)
-{
-    char key[64];
-    float *x = NULL;
-    snprintf(key, sizeof key, "%s%s", s->prefix, name);
-    if (!has(s->obj, key))
-        return 0;
-    int64_t n = json_get_f32s(s->obj, key, true, &x, err);
-    int rc = check_length(s, key, n, err);
-    if (rc == 0) {
-        *out = xcalloc((size_t)e->n_tokens + 1, sizeof **out);
-        if (n > 0)
-            memcpy(*out + s->first, x, (size_t)n * sizeof *x);
-    }
-    free(x);
-    return rc;
-}
-
-/* An array, or one number for the whole completion. */
-static int read_versions(const struct span *s, struct example *e, struct err *err)
-{
-    char key[64];
-    int32_t *x = NULL;
-    snprintf(key, sizeof key, "%spolicy_version", s->prefix);
-    if (!has(s->obj, key))
-        return 0;
-    const json_t *one = json_object_get(s->obj, key);
-    int64_t n = json_is_integer(one) ? s->n : json_get_i32s(s->obj, key, true, &x, err);
-    int rc = check_length(s, key, n, err);
-    if (rc == 0) {
-        e->policy_version = xmalloc(((size_t)e->n_tokens + 1) * sizeof *e->policy_version);
-        for (int64_t i = 0; i < e->n_tokens; i++)
-            e->policy_version[i] = -1;
-        for (int64_t i = 0; i < n; i++)
-            e->policy_version[s->first + i] = x ? x[i] : (int32_t)json_integer_value(one);
-    }
-    free(x);
-    return rc;
-}
-
-static int read_mask(const struct span *s, struct example *e, struct err *err)
-{
-    char key[64];
-    int32_t *x = NULL;
-    snprintf(key, sizeof key, "%sloss_mask", s->prefix);
-    e->loss_mask = xcalloc((size_t)e->n_tokens + 1, 1);
-    memset(e->loss_mask + s->first, 1, (size_t)s->n);
-    if (!has(s->obj, key))
-        return 0;
-    int64_t n = json_get_i32s(s->obj, key, true, &x, err);
-    int rc = check_length(s, key, n, err);
-    for (int64_t i = 0; rc == 0 && i < n; i++) {
-        if (x[i] != 0 && x[i] != 1)
-            rc = err_set(err, "'%s'[%lld] is %d, expected 0 or 1", key, (long long)i, x[i]);
-        e->loss_mask[s->first + i] = x[i] == 1;
-    }
-    free(x);
-    return rc;
-}
-
-static int read_arrays(const struct span *s, struct example *e, struct err *err)
-{
-    if (read_mask(s, e, err) < 0 || read_floats(s, "logprobs", e, &e->logprobs, err) < 0 ||
-        read_floats(s, "old_logprobs", e, &e->old_logprobs, err) < 0 ||
-        read_floats(s, "ref_logprobs", e, &e->ref_logprobs, err) < 0)
-        return -1;
-    return read_versions(s, e, err);
-}
-
 /* The context of a sequence that does not say where it ends: what comes before the first trained
  * token. */
 static int64_t leading_zeros(const struct example *e)
@@ -191,8 +42,8 @@ static int from_tokens(const json_t *obj, struct example *e, struct err *err)
         e->n_tokens = 0;
         return -1;
     }
-    struct span s = {.obj = obj, .prefix = "", .ids_key = "tokens", .n = e->n_tokens};
-    if (read_arrays(&s, e, err) < 0)
+    struct example_span s = {.obj = obj, .prefix = "", .ids_key = "tokens", .n = e->n_tokens};
+    if (example_read_arrays(&s, e, err) < 0)
         return -1;
     e->n_prompt = leading_zeros(e);
     return 0;
@@ -216,8 +67,8 @@ static int from_ids(const json_t *obj, const char *prefix, struct example *e, st
     if (n > 0)
         memcpy(e->tokens + n_prompt, ids, (size_t)n * sizeof *ids);
     free(ids);
-    struct span s = {obj, prefix, key, n_prompt, n};
-    return read_arrays(&s, e, err);
+    struct example_span s = {obj, prefix, key, n_prompt, n};
+    return example_read_arrays(&s, e, err);
 }
 
 /* --- text ----------------------------------------------------------------------------------- */
@@ -374,17 +225,17 @@ static int from_text(const struct example_reader *r, const json_t *obj, struct e
 static int from_any(const struct example_reader *r, const json_t *obj, struct example *e,
                     struct err *err)
 {
-    if (has(obj, "tokens"))
+    if (example_has(obj, "tokens"))
         return from_tokens(obj, e, err);
-    if (has(obj, "token_ids"))
+    if (example_has(obj, "token_ids"))
         return from_ids(obj, "", e, err);
-    if (has(obj, "completion"))
+    if (example_has(obj, "completion"))
         return from_completion(r, obj, e, err);
-    if (has(obj, "messages"))
+    if (example_has(obj, "messages"))
         return need_tokenizer(r, err) < 0
                    ? -1
                    : from_messages(r, NULL, json_object_get(obj, "messages"), e, err);
-    if (has(obj, "text"))
+    if (example_has(obj, "text"))
         return from_text(r, obj, e, err);
     return err_set(err, "the record has no 'tokens', 'token_ids', 'messages', 'prompt' with "
                         "'completion', or 'text'");
@@ -430,7 +281,7 @@ int example_parse(const struct example_reader *r, const json_t *obj, struct exam
                   struct err *err)
 {
     example_init(out);
-    if (read_properties(obj, "", out, err) == 0 && from_any(r, obj, out, err) == 0 &&
+    if (example_read_properties(obj, "", out, err) == 0 && from_any(r, obj, out, err) == 0 &&
         check_example(r, out, err) == 0)
         return 0;
     example_release(out);
@@ -441,8 +292,8 @@ int example_parse(const struct example_reader *r, const json_t *obj, struct exam
 
 bool example_is_pair(const json_t *obj)
 {
-    return (has(obj, "chosen") && has(obj, "rejected")) ||
-           (has(obj, "chosen_token_ids") && has(obj, "rejected_token_ids"));
+    return (example_has(obj, "chosen") && example_has(obj, "rejected")) ||
+           (example_has(obj, "chosen_token_ids") && example_has(obj, "rejected_token_ids"));
 }
 
 static bool starts_with(const json_t *messages, const json_t *prompt)
@@ -497,7 +348,7 @@ static int parse_side(const struct example_reader *r, const json_t *obj, const j
 {
     char prefix[16];
     snprintf(prefix, sizeof prefix, "%s_", name);
-    if (read_properties(obj, prefix, e, err) < 0)
+    if (example_read_properties(obj, prefix, e, err) < 0)
         return -1;
     if (!prompt)
         return from_ids(obj, prefix, e, err) < 0 ? -1 : check_example(r, e, err);
@@ -517,7 +368,7 @@ int example_parse_pair(const struct example_reader *r, const json_t *obj, struct
 {
     json_t *prompt = NULL;
     size_t n_repeated = 0;
-    bool ids = has(obj, "chosen_token_ids") && has(obj, "rejected_token_ids");
+    bool ids = example_has(obj, "chosen_token_ids") && example_has(obj, "rejected_token_ids");
     int rc = -1;
 
     example_init(chosen);
@@ -568,17 +419,17 @@ static int prompt_from_ids(const json_t *obj, struct token_list *out, struct err
 static int prompt_from_any(const struct example_reader *r, const json_t *obj,
                            struct token_list *out, struct err *err)
 {
-    const char *key = has(obj, "messages") ? "messages" : "prompt";
+    const char *key = example_has(obj, "messages") ? "messages" : "prompt";
     const json_t *prompt = json_object_get(obj, key);
-    if (has(obj, "prompt_token_ids"))
+    if (example_has(obj, "prompt_token_ids"))
         return prompt_from_ids(obj, out, err);
-    if (!has(obj, key))
+    if (!example_has(obj, key))
         return err_set(err, "the record has no 'prompt_token_ids', 'messages' or 'prompt'");
     if (need_tokenizer(r, err) < 0)
         return -1;
     if (json_is_array(prompt))
         return prompt_from_messages(r, prompt, out, err);
-    if (has(obj, "messages"))
+    if (example_has(obj, "messages"))
         return err_set(err, "'messages' is %s, expected an array", json_type_name(prompt));
     if (json_is_string(prompt))
         return encode_string(r, prompt, out, err);
