@@ -80,8 +80,8 @@ static int need_tokenizer(const struct example_reader *r, struct err *err)
                                        "tokenizer to encode it");
 }
 
-static int encode_string(const struct example_reader *r, const json_t *text,
-                         struct token_list *out, struct err *err)
+static int encode_string(const struct example_reader *r, const json_t *text, struct token_list *out,
+                         struct err *err)
 {
     return tokenizer_encode(r->tokenizer, json_string_value(text), json_string_length(text),
                             TOKENIZE_PLAIN, out, err);
@@ -149,8 +149,8 @@ static int from_messages(const struct example_reader *r, const json_t *prompt,
 }
 
 /* Messages, then what the model wrote as text: becomes an assistant turn. */
-static int from_mixed(const struct example_reader *r, const json_t *prompt, const json_t *completion,
-                      struct example *e, struct err *err)
+static int from_mixed(const struct example_reader *r, const json_t *prompt,
+                      const json_t *completion, struct example *e, struct err *err)
 {
     enum chat_template tpl;
     if (chat_resolve(r->tokenizer, r->tpl, &tpl, err) < 0)
@@ -164,8 +164,8 @@ static int from_mixed(const struct example_reader *r, const json_t *prompt, cons
     return rc;
 }
 
-static int from_prompt(const struct example_reader *r, const json_t *prompt, const json_t *completion,
-                       struct example *e, struct err *err)
+static int from_prompt(const struct example_reader *r, const json_t *prompt,
+                       const json_t *completion, struct example *e, struct err *err)
 {
     if (need_tokenizer(r, err) < 0)
         return -1;
@@ -175,8 +175,9 @@ static int from_prompt(const struct example_reader *r, const json_t *prompt, con
         return from_messages(r, prompt, completion, e, err);
     if (json_is_array(prompt) && json_is_string(completion))
         return from_mixed(r, prompt, completion, e, err);
-    return err_set(err, "the prompt is %s and the completion %s, expected two strings or two "
-                        "lists of messages",
+    return err_set(err,
+                   "the prompt is %s and the completion %s, expected two strings or two "
+                   "lists of messages",
                    prompt ? json_type_name(prompt) : "missing",
                    completion ? json_type_name(completion) : "missing");
 }
@@ -193,9 +194,8 @@ static json_t *slice(const json_t *array, size_t begin, size_t end)
 static json_t *question_of(const json_t *messages)
 {
     size_t n = json_array_size(messages);
-    const char *role = n > 1 ? json_string_value(
-                                   json_object_get(json_array_get(messages, n - 1), "role"))
-                             : NULL;
+    const char *role =
+        n > 1 ? json_string_value(json_object_get(json_array_get(messages, n - 1), "role")) : NULL;
     return slice(messages, 0, role && strcmp(role, "assistant") == 0 ? n - 1 : n);
 }
 
@@ -246,7 +246,7 @@ static int from_any(const struct example_reader *r, const json_t *obj, struct ex
 int example_check_ids(const struct example_reader *r, const int32_t *ids, int64_t n,
                       struct err *err)
 {
-    int64_t end = r->vocab_size ? r->vocab_size
+    int64_t end = r->vocab_size  ? r->vocab_size
                   : r->tokenizer ? tokenizer_vocab_size(r->tokenizer)
                                  : INT32_MAX;
     for (int64_t i = 0; i < n; i++)

@@ -12,7 +12,8 @@ bool example_has(const json_t *obj, const char *key)
     return value && !json_is_null(value);
 }
 
-/* --- numbers ----------------------------------------------------------------------------------- */
+/* --- numbers -----------------------------------------------------------------------------------
+ */
 
 static int read_sampling(const json_t *obj, struct example *e, struct err *err)
 {
@@ -51,7 +52,7 @@ static int read_id(const json_t *obj, struct example *e, struct err *err)
 }
 
 int example_read_properties(const json_t *obj, const char *prefix, struct example *e,
-                           struct err *err)
+                            struct err *err)
 {
     const char *finish_reason = "";
     if (read_id(obj, e, err) < 0 || read_sampling(obj, e, err) < 0 ||

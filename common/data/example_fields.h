@@ -1,5 +1,5 @@
-/* example_fields.h - what stands beside the tokens of a record: numbers and per-token arrays; private
- * to example.c.
+/* example_fields.h - what stands beside the tokens of a record: numbers and per-token arrays;
+ * private to example.c.
  */
 #ifndef TP_DATA_EXAMPLE_FIELDS_H
 #define TP_DATA_EXAMPLE_FIELDS_H
@@ -18,6 +18,7 @@ bool example_has(const json_t *obj, const char *key); /* there, and not null */
 int example_read_properties(const json_t *obj, const char *prefix, struct example *e,
                             struct err *err) WARN_UNUSED;
 /* loss_mask, logprobs, policy_version, ...: e->tokens are set. */
-int example_read_arrays(const struct example_span *s, struct example *e, struct err *err) WARN_UNUSED;
+int example_read_arrays(const struct example_span *s, struct example *e,
+                        struct err *err) WARN_UNUSED;
 
 #endif
