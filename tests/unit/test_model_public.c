@@ -1,16 +1,10 @@
-/* Public checkpoints against numbers computed elsewhere in float64; skipped without the data, which
- * is in $THINKPIPE_DATA or ../shared/data. */
+/* Public checkpoints against numbers computed elsewhere in float64. */
 #include "base/file.h"
 #include "data/json.h"
 #include "tests/unit/model_cases.h"
 #include "train/optimizer.h"
 
-static char *data_path(const char *name)
-{
-    const char *root = getenv("THINKPIPE_DATA");
-
-    return xasprintf("%s/checkpoints/%s", root && *root ? root : "../shared/data", name);
-}
+static char *checkpoints; /* the folder */
 
 struct loaded {
     struct model *m;
@@ -22,7 +16,7 @@ static struct loaded load(const char *name, const char *file, int precision, boo
 {
     struct model_options o = {.precision = precision, .trainable = trainable};
     struct err err = {0};
-    struct loaded l = {.dir = data_path(name)};
+    struct loaded l = {.dir = path_join(checkpoints, name)};
     char *path = path_join(l.dir, file);
 
     l.m = model_load(l.dir, &o, &err);
@@ -300,26 +294,15 @@ static void test_training(void)
     release(&l);
 }
 
-static void need(const char *name)
-{
-    char *path = data_path(name);
-
-    if (!file_exists(path)) {
-        printf("no %s ($THINKPIPE_DATA)\n", path);
-        exit(77);
-    }
-    free(path);
-}
-
 int main(void)
 {
-    need("stories260K/model.safetensors");
-    need("tiny-llama-bf16/model.safetensors");
+    checkpoints = check_need_data("checkpoints");
     pool_init(2);
     test_stories();
     test_training();
     test_tiny_llama(PRECISION_FP32, 1e-5);
     test_tiny_llama(PRECISION_AUTO, 1e-2);
     pool_release();
+    free(checkpoints);
     return check_done();
 }

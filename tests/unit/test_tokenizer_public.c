@@ -1,6 +1,5 @@
 /* test_tokenizer_public.c - four real tokenizers against the ids that the Hugging Face library
- * gives for 243 texts each, and ChatML as Jinja renders Qwen's templates; skipped without the data,
- * which is in $THINKPIPE_DATA or ../shared/data. */
+ * gives for 243 texts each, and ChatML as Jinja renders Qwen's templates. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +58,8 @@ static void test_vectors(const char *data, const char *name, int want_round_trip
 {
     struct err err = {0};
     struct vectors v = {0};
-    char *dir = xasprintf("%s/tokenizers/%s", data, name);
-    char *rows = xasprintf("%s/tokenizers/vectors/%s.jsonl", data, name);
+    char *dir = path_join(data, name);
+    char *rows = xasprintf("%s/vectors/%s.jsonl", data, name);
     struct tokenizer *t = tokenizer_load(dir, &err);
     struct stream *s = stream_open(rows, &err);
     struct strbuf line = {0};
@@ -135,8 +134,8 @@ static void check_rendering(const struct tokenizer *t, const json_t *row)
 static void test_chatml(const char *data)
 {
     struct err err = {0};
-    char *dir = xasprintf("%s/tokenizers/qwen3", data);
-    char *path = xasprintf("%s/tokenizers/chat-templates/rendered.jsonl", data);
+    char *dir = path_join(data, "qwen3");
+    char *path = path_join(data, "chat-templates/rendered.jsonl");
     struct tokenizer *t = tokenizer_load(dir, &err);
     struct stream *s = stream_open(path, &err);
     struct strbuf line = {0};
@@ -162,14 +161,8 @@ static void test_chatml(const char *data)
 /* Texts that come back whole: all, or all but five where the tokenizer normalises to NFC. */
 int main(void)
 {
-    const char *root = getenv("THINKPIPE_DATA");
-    const char *data = root && *root ? root : "../shared/data";
-    char *vectors = path_join(data, "tokenizers/vectors");
+    char *data = check_need_data("tokenizers");
 
-    if (!dir_exists(vectors)) {
-        printf("no %s ($THINKPIPE_DATA)\n", vectors);
-        exit(77);
-    }
     mem_init();
     pool_init(4);
     test_vectors(data, "gpt2", 243);
@@ -177,7 +170,7 @@ int main(void)
     test_vectors(data, "gpt-neox-olmo", 238);
     test_vectors(data, "qwen3", 238);
     test_chatml(data);
-    free(vectors);
+    free(data);
     pool_release();
     return check_done();
 }
