@@ -1,12 +1,11 @@
 /* test_tokenizer_public.c - four real tokenizers against the ids that the Hugging Face library
- * gives for 243 texts each, and ChatML as Jinja renders Qwen's templates. */
+ * gives for 243 texts each. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "data/chat.h"
 #include "data/stream.h"
 #include "data/tokenizer.h"
 #include "check.h"
@@ -85,79 +84,6 @@ static void test_vectors(const char *data, const char *name, int want_round_trip
     free(rows);
 }
 
-/* Where Qwen's templates are ChatML and nothing else: Qwen 2.5 puts a system turn of its own before
- * conversations without one, Qwen 3 an empty thought into a final answer. */
-static bool is_chatml(const json_t *row)
-{
-    const json_t *messages = json_object_get(row, "messages");
-    const char *tpl = json_string_value(json_object_get(row, "template"));
-    const json_t *first = json_array_get(messages, 0);
-    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
-
-    if (strcmp(tpl, "qwen2_5") == 0)
-        return strcmp(json_string_value(json_object_get(first, "role")), "system") == 0;
-    return strcmp(tpl, "qwen3") == 0 &&
-           strcmp(json_string_value(json_object_get(last, "role")), "assistant") != 0;
-}
-
-static bool has_marker(const json_t *message)
-{
-    return strstr(json_string_value(json_object_get(message, "content")), "<|im_end|>") != NULL;
-}
-
-/* Text and ids.  transformers encodes the rendered text as a whole, where a marker that a user
- * wrote ends the turn; we encode contents plain: there, and only there, the ids must differ. */
-static void check_rendering(const struct tokenizer *t, const json_t *row)
-{
-    const json_t *messages = json_object_get(row, "messages");
-    const json_t *rendered = json_object_get(row, "rendered");
-    bool generate = json_is_true(json_object_get(row, "add_generation_prompt"));
-    struct strbuf text = {0};
-    struct chat_tokens pieces = {0};
-    struct token_list whole = {0};
-    struct err err = {0};
-
-    CHECK_MSG(chat_render(t, CHAT_CHATML, messages, generate, &text, &err) == 0 &&
-                  chat_encode(t, CHAT_CHATML, messages, generate, &pieces, &err) == 0 &&
-                  tokenizer_encode(t, json_string_value(rendered), json_string_length(rendered),
-                                   TOKENIZE_SPECIAL, &whole, &err) == 0,
-              "%s", err.text);
-    CHECK_STR(text.buf, json_string_value(rendered));
-    bool same = pieces.ids.n == whole.n &&
-                memcmp(pieces.ids.ids, whole.ids, (size_t)whole.n * sizeof *whole.ids) == 0;
-    CHECK_MSG(same != has_marker(json_array_get(messages, 0)), "ids of '%s'", text.buf);
-    strbuf_release(&text);
-    chat_tokens_release(&pieces);
-    token_list_release(&whole);
-}
-
-static void test_chatml(const char *data)
-{
-    struct err err = {0};
-    char *dir = path_join(data, "qwen3");
-    char *path = path_join(data, "chat-templates/rendered.jsonl");
-    struct tokenizer *t = tokenizer_load(dir, &err);
-    struct stream *s = stream_open(path, &err);
-    struct strbuf line = {0};
-    int n = 0;
-
-    CHECK_MSG(t && s, "%s", err.text);
-    while (t && s && stream_line(s, &line, 0, NULL, &err) == 1) {
-        json_t *row = json_parse(line.buf, line.len, &err);
-        if (is_chatml(row)) {
-            check_rendering(t, row);
-            n++;
-        }
-        json_decref(row);
-    }
-    CHECK_MSG(n == 9, "%d renderings", n);
-    strbuf_release(&line);
-    stream_close(s);
-    tokenizer_free(t);
-    free(dir);
-    free(path);
-}
-
 /* Texts that come back whole: all, or all but five where the tokenizer normalises to NFC. */
 int main(void)
 {
@@ -169,7 +95,6 @@ int main(void)
     test_vectors(data, "dolma2", 243);
     test_vectors(data, "gpt-neox-olmo", 238);
     test_vectors(data, "qwen3", 238);
-    test_chatml(data);
     free(data);
     pool_release();
     return check_done();
