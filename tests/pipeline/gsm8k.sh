@@ -1,8 +1,8 @@
 #!/bin/sh
 # GSM8K through the programs: fine-tuning on train, generation and verification on test, four
 # models' solutions against their authors' marks, strong and weak solutions as preference pairs.
-# jq gives the question a name that the formats know; the records' fields stay as they are, whole
-# worked solutions as ground truth among them.
+# The one line of jq is thinkpipe-formats(5)'s: the records' own fields stay as they are, and the
+# whole worked solution is the answer to learn and the ground truth.
 set -eu
 for f in gsm8k/train.jsonl.zst gsm8k/test.jsonl \
     gsm8k-model-solutions/example_model_solutions.jsonl.zst \
@@ -11,11 +11,13 @@ for f in gsm8k/train.jsonl.zst gsm8k/test.jsonl \
 done
 train=$THINKPIPE_DATA/gsm8k/train.jsonl.zst test=$THINKPIPE_DATA/gsm8k/test.jsonl
 solutions=$THINKPIPE_DATA/gsm8k-model-solutions
-user='{role: "user", content: .question}'
-
-zstd -qdc "$train" |
-    jq -c ". + {messages: [$user, {role: \"assistant\", content: .answer}]}" >train.jsonl
-jq -c ". + {messages: [$user], ground_truth: .answer, dataset: \"gsm8k\"}" "$test" >test.jsonl
+problems() {
+    jq -c '. + {messages: [{role: "user", content: .question},
+                           {role: "assistant", content: .answer}],
+                ground_truth: .answer, dataset: "gsm8k"}' "$@"
+}
+zstd -qdc "$train" | problems >train.jsonl
+problems "$test" >test.jsonl
 
 # Every record is read, and a few steps bring the loss down.
 tok-train --vocab-size 512 --out tok train.jsonl 2>tok.log || { cat tok.log; exit 1; }
@@ -35,13 +37,22 @@ done
 jq -s -e 'length == 40 and (.[-5:] | map(.loss) | add / 5) < .[0].loss - 1.5' sft.metrics \
     >/dev/null || { echo "the loss did not fall"; jq -c .loss sft.metrics; exit 1; }
 
-# Every question of test gets a verdict, and its record comes out with all its fields.
+# Every question of test gets a verdict, and its record comes out with all its fields.  The answer
+# that a record has is not part of the prompt.
 rollout-gen -q --model sft --max-tokens 24 --batch 256 test.jsonl | reward-verify -q >rollouts.jsonl
 jq -c '{question, answer, messages, ground_truth, dataset}' rollouts.jsonl | sort >out.txt
 sort test.jsonl | cmp - out.txt || { echo "rollouts do not carry the test set's fields"; exit 1; }
+jq -c '{messages: [.messages[0], {role: "assistant", content: ""}]}' rollouts.jsonl |
+    tok-encode -q --tokenizer tok --format jsonl | jq -c '.tokens[:-2]' >prompts.txt
+jq -c .prompt_token_ids rollouts.jsonl | cmp - prompts.txt || { echo "other prompts"; exit 1; }
 model-eval -q --task pass gsm8k=rollouts.jsonl >result.json
-jq -e '.["n-samples"].gsm8k.effective == 1319' result.json >/dev/null ||
-    { cat result.json; exit 1; }
+jq -s -e '.[0] as $result | .[1:] | length == 1319 and $result["n-samples"].gsm8k.effective == 1319
+    and ($result.results.gsm8k["pass@1,none"] - (map(.reward) | add / 1319) | fabs) < 1e-9' \
+    result.json rollouts.jsonl >/dev/null || { cat result.json; exit 1; }
+
+# The reference solutions, which are in the records, are right.
+reward-verify -q test.jsonl | jq -s -e 'length == 1319 and all(.[]; .reward == 1)' >/dev/null ||
+    { echo "a reference solution is called wrong"; exit 1; }
 
 # The number behind the reference solution's #### is right without it and without commas, too; with
 # one more digit it is wrong.
