@@ -3,7 +3,8 @@
 #
 #   tests/run.sh --bin DIR --units DIR [name ...]
 #
-# A test is: a unit program (exit 0 ok, 77 skipped), a case in tests/cli (see
+# A test is: a unit program (exit 0 ok, 77 skipped; a line "skip: REASON" for a part that was left
+# out counts as skipped, too), a case in tests/cli (see
 # tests/cli/run.sh), or a script in tests/checks, tests/pipeline, tests/fault
 # (exit 0 ok, 77 skipped, with the reason as its last line).  With names, only the
 # tests whose name contains one of them.  LONG=1 widens the slower ones.
@@ -42,10 +43,17 @@ wanted() {
     return 1
 }
 
+# A test that passed may have left out a part, each with a line "skip: REASON".
+report_parts() { # name
+    parts=$(grep -c '^skip: ' "$log")
+    skipped=$((skipped + parts))
+    [ "$parts" = 0 ] || sed -n "s|^skip: |skip part of $1: |p" "$log"
+}
+
 report() { # name status
     case $2 in
-    0) passed=$((passed + 1)); echo "ok   $1" ;;
-    77) skipped=$((skipped + 1)); echo "skip $1: $(tail -n 1 "$log")" ;;
+    0) passed=$((passed + 1)); echo "ok   $1"; report_parts "$1" ;;
+    77) skipped=$((skipped + 1)); echo "skip $1: $(tail -n 1 "$log" | sed 's/^skip: //')" ;;
     *) failed=$((failed + 1)); echo "FAIL $1 (exit $2)"; tail -n 40 "$log" | sed 's/^/     /' ;;
     esac
 }

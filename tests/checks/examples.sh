@@ -97,6 +97,8 @@ make_fixtures() {
     task-gen -q --n 40 --task list --seed 3 --trace |
         jq -c '{id, text: (.messages[1].reasoning_content // .messages[0].content)}' >code.jsonl
     cat web.jsonl code.jsonl >documents.jsonl
+    printf '%s\n' '{"question": "Ann has 3 pears and eats one. What is left?", "answer": "3-1=2\n#### 2"}' \
+        '{"question": "Two boxes hold 5 nails each. How many?", "answer": "2*5=10\n#### 10"}' >gsm8k.jsonl
     mkdir notes
     jq -r .text web.jsonl >notes/questions.txt
     mkdir shards

@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/model/NAME/: tiny random models of Hugging Face transformers with the logits,
-log-probabilities and gradients that transformers computes for them, in float32.
+"""Makes tests/golden/model/NAME/: tiny random models of Hugging Face transformers with what torch
+and transformers make of them:
+  logits, logprobs, loss, grad.*, full.*   a forward and a backward of two sequences, in float32
+  prompt, greedy                           generate() without sampling, with its cache, in float32
+  bf16.logits, bf16.logprobs               the same forward in bfloat16
+  train.loss, train.norm, moved.*, after.* a few clipped AdamW steps of torch.optim, in float32
 
 Needs torch and transformers 5.13 or later (5.0 to 5.12 applied YaRN to Olmo 3's sliding layers).
 Run from the repository root: python3 tests/golden/make_model_golden.py
 """
+import copy
 import json
 import os
 import sys
@@ -21,6 +26,12 @@ LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_fr
 BASE = dict(vocab_size=64, hidden_size=32, intermediate_size=20, num_attention_heads=4,
             num_key_value_heads=2, num_hidden_layers=2, max_position_embeddings=128,
             pad_token_id=None, bos_token_id=None, eos_token_id=[1, 2])
+# Qwen's vocabularies are padded: ids from 50 on never occur, and count in every softmax.
+USED_IDS = {"qwen2": 50, "qwen3": 50}
+FULL = ["model.layers.0.post_attention_layernorm.weight", "model.layers.0.self_attn.q_proj.weight"]
+ADAMW = dict(lr=3e-3, betas=(0.9, 0.95), eps=1e-8)
+WEIGHT_DECAY, MAX_GRAD_NORM, STEPS = 0.1, 1.0, 5
+PROMPT, NEW_TOKENS = 6, 32
 
 # name: (config class, settings)
 MODELS = {
@@ -65,6 +76,77 @@ def config_json(config, settings):
     return c
 
 
+def logprobs_of(model, tokens):
+    logits = model(tokens[:, :-1]).logits.float()
+    return logits, torch.log_softmax(logits, -1).gather(-1, tokens[:, 1:, None])[..., 0]
+
+
+def forward_backward(model, tokens):
+    """The norm of every gradient, and two whole gradients from the bottom of the network."""
+    logits, logprobs = logprobs_of(model, tokens)
+    loss = -logprobs.mean()
+    loss.backward()
+    params = dict(model.named_parameters())
+    out = {"grad." + n: p.grad.norm() for n, p in params.items()}
+    out.update({"full." + n: params[n].grad.clone() for n in FULL})
+    out.update(logits=logits[:, -4:], logprobs=logprobs, loss=loss)
+    return out
+
+
+def greedy(model, prompt):
+    """A continuation that rounding cannot change: each token leads by a clear margin."""
+    model.generation_config.eos_token_id = None
+    ids = model.generate(prompt, do_sample=False, max_new_tokens=NEW_TOKENS, use_cache=True)
+    best = model(ids).logits[0, PROMPT - 1:-1].topk(2).values
+    margin = (best[:, 0] - best[:, 1]).min().item()
+    return {"prompt": prompt[0].to(torch.int32), "greedy": ids[0, PROMPT:].to(torch.int32)}, margin
+
+
+def clear_greedy(model, tokens):
+    for first in range(tokens.shape[1] - PROMPT):
+        out, margin = greedy(model, tokens[:1, first:first + PROMPT])
+        if margin > 1e-3:
+            return out
+    sys.exit("no prompt has a greedy continuation with clear margins")
+
+
+def half_precision(model, tokens):
+    with torch.no_grad():
+        logits, logprobs = logprobs_of(copy.deepcopy(model).to(torch.bfloat16), tokens)
+    return {"bf16.logits": logits[:, -4:], "bf16.logprobs": logprobs}
+
+
+def decays(name, p):
+    return p.dim() == 2 and "embed" not in name
+
+
+def train(model, tokens):
+    """Changes the model. Matrices decay, embeddings and vectors do not; gradients are clipped."""
+    params = dict(model.named_parameters())
+    start = {n: p.detach().clone() for n, p in params.items()}
+    optimizer = torch.optim.AdamW([
+        dict(params=[p for n, p in params.items() if decays(n, p)], weight_decay=WEIGHT_DECAY),
+        dict(params=[p for n, p in params.items() if not decays(n, p)], weight_decay=0.0)], **ADAMW)
+    losses, norms = [], []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = -logprobs_of(model, tokens)[1].mean()
+        loss.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(params.values(), MAX_GRAD_NORM))
+        losses.append(loss)
+        optimizer.step()
+    losses.append(-logprobs_of(model, tokens)[1].mean())
+    out = {"train.loss": torch.stack(losses), "train.norm": torch.stack(norms)}
+    out.update({"moved." + n: (p - start[n]).norm() for n, p in params.items()})
+    out.update({"after." + n: params[n].clone() for n in FULL})
+    return out
+
+
+def save(folder, name, tensors):
+    tensors = {k: t.detach().contiguous() for k, t in tensors.items()}
+    save_file(tensors, os.path.join(folder, name), {"format": "pt"})
+
+
 def make(name, cls, settings):
     torch.manual_seed(sum(map(ord, name)))
     config = getattr(transformers, cls)(**dict(BASE, **settings))
@@ -73,31 +155,23 @@ def make(name, cls, settings):
     file_dtype = torch.float16 if len(name) % 2 else torch.bfloat16
     randomise(model, file_dtype)
     model.eval()
-    tokens = torch.randint(0, 64, (2, 25))
-    logits = model(tokens[:, :-1]).logits
-    logprobs = torch.log_softmax(logits, -1).gather(-1, tokens[:, 1:, None])[..., 0]
-    loss = -logprobs.mean()
-    loss.backward()
+    tokens = torch.randint(0, USED_IDS.get(name, 64), (2, 25))
     folder = os.path.join(OUT, name)
     os.makedirs(folder, exist_ok=True)
-    weights = {n: p.data.to(file_dtype) for n, p in model.named_parameters()}
-    save_file(weights, os.path.join(folder, "model.safetensors"), {"format": "pt"})
-    grads = {"grad." + n: p.grad.norm() for n, p in model.named_parameters()}
-    # The norm of every gradient, and two whole gradients from the bottom of the network.
-    n = "model.layers.0.post_attention_layernorm.weight"
-    grads["full." + n] = dict(model.named_parameters())[n].grad
-    q = "model.layers.0.self_attn.q_proj.weight"
-    grads["full." + q] = dict(model.named_parameters())[q].grad
-    out = {k: t.contiguous() for k, t in grads.items()}
-    out.update(tokens=tokens.to(torch.int32), logits=logits.detach()[:, -4:].contiguous(),
-               logprobs=logprobs.detach().contiguous(), loss=loss.detach())
-    save_file(out, os.path.join(folder, "expected.safetensors"))
+    weights = {n: p.to(file_dtype) for n, p in model.named_parameters()}
+    save(folder, "model.safetensors", weights)
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(config_json(config, settings), f, indent=1, sort_keys=True)
         f.write("\n")
+    out = {"tokens": tokens.to(torch.int32)}
+    out.update(forward_backward(model, tokens))
+    out.update(clear_greedy(model, tokens))
+    out.update(half_precision(model, tokens))
+    out.update(train(model, tokens))
+    save(folder, "expected.safetensors", out)
     for f in os.listdir(folder):
         os.chmod(os.path.join(folder, f), 0o644)
-    print(name, "loss", loss.item(), sum(p.numel() for p in model.parameters()), "parameters")
+    print(name, "loss", out["loss"].item(), sum(p.numel() for p in weights.values()), "parameters")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
  *
  * A test program is a main() of CHECKs that returns check_done().  It prints
  * "ok N" or every failed check with its place, and exits 1 if any failed.
- * check_skip("why") ends the program as skipped (exit 77).
+ * Real data is in $THINKPIPE_DATA, or ../shared/data.  A test that needs some ends
+ * in check_need_data() as skipped (exit 77) without it; a part of a test asks
+ * check_data(), and the runner counts the part as skipped.
  */
 #ifndef TP_TESTS_CHECK_H
 #define TP_TESTS_CHECK_H
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int check_n, check_failed;
 
@@ -49,6 +52,13 @@ static int check_n, check_failed;
                   "%.9g is not %.9g", check_a, check_b);                                           \
     } while (0)
 
+/* The larger one, or not a number once either is: fmax() would forget that, and the check of a
+ * worst difference would pass. */
+static inline double check_larger(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
 static inline int check_done(void)
 {
     if (check_failed)
@@ -58,10 +68,29 @@ static inline int check_done(void)
     return check_failed || !check_n ? 1 : 0;
 }
 
-static inline void check_skip(const char *why)
+/* The path of NAME in the folder of real data, owned; NULL, and a line with the reason, if it is not
+ * there. */
+static inline char *check_data(const char *name)
 {
-    printf("skip: %s\n", why);
-    exit(77);
+    const char *root = getenv("THINKPIPE_DATA");
+    char *path = NULL;
+
+    if (asprintf(&path, "%s/%s", root && *root ? root : "../shared/data", name) < 0)
+        abort();
+    if (access(path, R_OK) == 0)
+        return path;
+    printf("skip: no %s ($THINKPIPE_DATA)\n", path);
+    free(path);
+    return NULL;
+}
+
+static inline char *check_need_data(const char *name)
+{
+    char *path = check_data(name);
+
+    if (!path)
+        exit(77);
+    return path;
 }
 
 #endif

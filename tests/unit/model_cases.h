@@ -169,6 +169,25 @@ static inline struct model *case_model(const struct model_config *c, enum dtype 
     return m;
 }
 
+/* Logits [n, vocab] after each of n tokens, fed one at a time through a cache; owned. */
+static inline float *case_decode(struct model *m, const int32_t *tokens, int64_t n)
+{
+    struct err err = {0};
+    float *logits = xcalloc((size_t)(n * m->cfg.vocab_size), sizeof(float));
+    struct kv_cache *cache = kv_cache_new(m, 1, n, &err);
+    int32_t slot = 0, row = 0;
+
+    CHECK_MSG(cache, "%s", err.text);
+    for (int32_t pos = 0; cache && pos < n; pos++) {
+        struct cached_rows r = {.n = 1, .tokens = &tokens[pos], .slot = &slot, .pos = &pos,
+                                .n_out = 1, .out_rows = &row};
+        CHECK_MSG(model_forward_cached(m, cache, &r, &err) == 0, "%s", err.text);
+        model_row_logits(m, logits + pos * m->cfg.vocab_size);
+    }
+    kv_cache_free(cache);
+    return logits;
+}
+
 /* acc gradients as doubles; owned. */
 static inline double *case_grads(const struct model *m)
 {

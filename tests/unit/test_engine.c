@@ -246,10 +246,9 @@ static void test_versions(void)
 /* Greedy text of a trained model, as another implementation gives it. */
 static void test_stories(void)
 {
-    const char *data = getenv("THINKPIPE_DATA");
-    char *dir = path_join(data && *data ? data : "../shared/data", "checkpoints/stories260K");
-    char *file = path_join(dir, "expected.json");
-    if (file_exists(file)) {
+    char *dir = check_data("checkpoints/stories260K");
+    if (dir) {
+        char *file = path_join(dir, "expected.json");
         struct err err = {0};
         const struct model_options opt = {0};
         struct model *m = model_load(dir, &opt, &err);
@@ -273,8 +272,8 @@ static void test_stories(void)
         json_decref(expected);
         free(ids);
         free(prompt);
+        free(file);
     }
-    free(file);
     free(dir);
 }
 

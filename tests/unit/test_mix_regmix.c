@@ -5,13 +5,13 @@
 
 #include "check.h"
 
-static const char *folder;
+static char *folder;
 
 static void read_csv(struct table *t, const char *name)
 {
     char path[1024];
     struct err err = {0};
-    snprintf(path, sizeof path, "%s/regmix/%s.csv", folder, name);
+    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
     if (table_read(t, path, &err) < 0) {
         printf("%s\n", err.text);
         exit(1);
@@ -85,16 +85,11 @@ static void check_kind(const struct regressor *kind, const double *want_pile_cc,
 
 int main(void)
 {
-    char path[1024];
-    folder = getenv("THINKPIPE_DATA");
-    snprintf(path, sizeof path, "%s/regmix/train_mixture_1m.csv", folder ? folder : "");
-    FILE *f = folder && *folder ? fopen(path, "r") : NULL;
-    if (!f)
-        check_skip("THINKPIPE_DATA has no regmix folder");
-    fclose(f);
+    folder = check_need_data("regmix");
     pool_init(0);
     check_kind(&regressor_linear, (double[]){90.0, 89.1, 87.5}, (double[]){82.9, 82.7, 70.5});
     check_kind(&regressor_law, (double[]){96.4, 95.8, 98.4}, (double[]){97.4, 96.8, 93.4});
     pool_release();
+    free(folder);
     return check_done();
 }

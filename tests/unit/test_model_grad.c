@@ -75,7 +75,7 @@ static void check_tensor(struct model *m, const struct case_batch *cb, const str
         at += p->offset;
         fd = central_difference(m, cb, k->z_loss, at);
         error = fabs(fd - g[at]) / (fabs(g[at]) + scale);
-        worst = fmax(worst, error);
+        worst = check_larger(worst, error);
         CHECK_MSG(error < 1e-6, "%s: %s[%lld]: gradient %.12g, difference %.12g", k->name, p->name,
                   (long long)(at - p->offset), g[at], fd);
     }
@@ -135,7 +135,7 @@ static double compare(const struct param *params, int n, const double *g, const 
             diff += (g[j] - ref[j]) * (g[j] - ref[j]);
             norm += ref[j] * ref[j];
         }
-        most = fmax(most, sqrt(diff / norm));
+        most = check_larger(most, sqrt(diff / norm));
         all_diff += diff;
         all_ref += norm;
     }

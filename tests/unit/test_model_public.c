@@ -1,16 +1,10 @@
-/* Public checkpoints against numbers computed elsewhere in float64; parts without data are skipped.
- * The data is in $THINKPIPE_DATA or ../shared/data. */
+/* Public checkpoints against numbers computed elsewhere in float64. */
 #include "base/file.h"
 #include "data/json.h"
 #include "tests/unit/model_cases.h"
 #include "train/optimizer.h"
 
-static char *data_path(const char *name)
-{
-    const char *root = getenv("THINKPIPE_DATA");
-
-    return xasprintf("%s/checkpoints/%s", root && *root ? root : "../shared/data", name);
-}
+static char *checkpoints; /* the folder */
 
 struct loaded {
     struct model *m;
@@ -22,7 +16,7 @@ static struct loaded load(const char *name, const char *file, int precision, boo
 {
     struct model_options o = {.precision = precision, .trainable = trainable};
     struct err err = {0};
-    struct loaded l = {.dir = data_path(name)};
+    struct loaded l = {.dir = path_join(checkpoints, name)};
     char *path = path_join(l.dir, file);
 
     l.m = model_load(l.dir, &o, &err);
@@ -51,45 +45,56 @@ static int64_t ids_of(const json_t *obj, const char *key, int32_t **ids)
     return n;
 }
 
-struct last_row {
+struct all_rows {
     float *logits;
-    int64_t row, vocab;
+    int64_t vocab;
 };
 
-static void take_row(void *arg, int64_t first, int64_t n, const float *logits)
+static void take_rows(void *arg, int64_t first, int64_t n, const float *logits)
 {
-    struct last_row *l = arg;
+    struct all_rows *all = arg;
 
-    if (l->row >= first && l->row < first + n)
-        memcpy(l->logits, logits + (l->row - first) * l->vocab, (size_t)l->vocab * sizeof(float));
+    memcpy(all->logits + first * all->vocab, logits, (size_t)(n * all->vocab) * sizeof(float));
+}
+
+static struct batch one_sequence(const int32_t *ids, int32_t *targets, int32_t *start, int64_t n)
+{
+    start[0] = 0;
+    start[1] = (int32_t)n;
+    memcpy(targets, ids + 1, (size_t)(n - 1) * sizeof(int32_t));
+    return (struct batch){.n_tokens = n, .n_seqs = 1, .tokens = ids, .targets = targets,
+                          .seq_start = start};
 }
 
 /* Logits after position `row` of ids, and the negative log-probability of every next token. */
 static void check_sequence(struct model *m, const char *what, const int32_t *ids, int64_t n,
                            const float *nll, int64_t row, const float *logits, double tolerance)
 {
+    const int64_t vocab = m->cfg.vocab_size;
     struct err err = {0};
-    int32_t start[2] = {0, (int32_t)n}, *targets = xcalloc((size_t)n, sizeof(int32_t));
-    float *lp = xcalloc((size_t)n, sizeof(float)), got[1024], worst = 0;
-    struct batch b = {.n_tokens = n, .n_seqs = 1, .tokens = ids, .targets = targets,
-                      .seq_start = start};
-    struct last_row last = {got, row, m->cfg.vocab_size};
+    int32_t start[2], *targets = xcalloc((size_t)n, sizeof(int32_t));
+    float *lp = xcalloc((size_t)n, sizeof(float)), *cached = case_decode(m, ids, n);
+    struct all_rows all = {xcalloc((size_t)(n * vocab), sizeof(float)), vocab};
+    struct batch b = one_sequence(ids, targets, start, n);
     struct forward_out out = {.logprobs = lp};
+    double nll_off = 0, logits_off = 0;
 
-    memcpy(targets, ids + 1, (size_t)(n - 1) * sizeof(int32_t));
     CHECK_MSG(model_forward(m, &b, &out, &err) == 0, "%s", err.text);
+    CHECK_MSG(model_forward_logits(m, &b, take_rows, &all, &err) == 0, "%s", err.text);
     for (int64_t i = 0; i + 1 < n; i++)
-        worst = fmaxf(worst, fabsf(lp[i] + nll[i]));
-    CHECK_MSG(worst < tolerance, "%s: nll off by %g", what, worst);
-    printf("%s: nll %.1e", what, worst);
-    worst = 0;
-    CHECK_MSG(model_forward_logits(m, &b, take_row, &last, &err) == 0, "%s", err.text);
-    for (int64_t i = 0; i < m->cfg.vocab_size; i++)
-        worst = fmaxf(worst, fabsf(got[i] - logits[i]));
-    CHECK_MSG(worst < tolerance, "%s: logits off by %g", what, worst);
-    printf(", logits %.1e\n", worst);
+        nll_off = check_larger(nll_off, fabs((double)lp[i] + (double)nll[i]));
+    for (int64_t i = 0; i < vocab; i++)
+        logits_off = check_larger(logits_off,
+                                  fabs((double)all.logits[row * vocab + i] - (double)logits[i]));
+    printf("%s: nll %.1e, logits %.1e\n", what, nll_off, logits_off);
+    CHECK_MSG(nll_off < tolerance, "%s: nll off by %g", what, nll_off);
+    CHECK_MSG(logits_off < tolerance, "%s: logits off by %g", what, logits_off);
+    CHECK_MSG(memcmp(cached, all.logits, (size_t)(n * vocab) * sizeof(float)) == 0,
+              "%s: the cached decoder's logits have other bits", what);
     free(targets);
     free(lp);
+    free(cached);
+    free(all.logits);
 }
 
 static float *floats_of(const json_t *obj, const char *key, int64_t want)
@@ -111,28 +116,17 @@ static int32_t largest(const float *x, int64_t n)
     return (int32_t)best;
 }
 
-/* 256 tokens, one at a time, through the cache. */
-static void test_greedy(struct model *m, const json_t *greedy)
+/* Where every token is the likeliest after those before it, greedy decoding gives this text. */
+static void test_greedy(struct model *m, const int32_t *ids, int64_t n)
 {
-    struct err err = {0};
-    struct kv_cache *cache = kv_cache_new(m, 1, 300, &err);
-    int32_t *ids, slot = 0, row = 0, token;
-    int64_t n = ids_of(greedy, "ids", &ids), same = 0;
-    float logits[512];
+    float *logits = case_decode(m, ids, n);
+    int64_t same = 0;
 
-    token = ids[0];
-    for (int32_t pos = 0; pos + 1 < n; pos++) {
-        struct cached_rows r = {.n = 1, .tokens = &token, .slot = &slot, .pos = &pos, .n_out = 1,
-                                .out_rows = &row};
-        CHECK_MSG(model_forward_cached(m, cache, &r, &err) == 0, "%s", err.text);
-        model_row_logits(m, logits);
-        token = largest(logits, 512);
-        same += token == ids[pos + 1];
-    }
+    for (int64_t i = 0; i + 1 < n; i++)
+        same += largest(logits + i * m->cfg.vocab_size, m->cfg.vocab_size) == ids[i + 1];
     CHECK_MSG(n == 257 && same == n - 1, "%lld of %lld greedy tokens agree", (long long)same,
               (long long)n - 1);
-    free(ids);
-    kv_cache_free(cache);
+    free(logits);
 }
 
 static void test_stories(void)
@@ -152,7 +146,7 @@ static void test_stories(void)
     n = ids_of(greedy, "ids", &ids);
     greedy_nll = floats_of(greedy, "nll", n - 1);
     check_sequence(l.m, "stories260K, greedy", ids, n, greedy_nll, 0, first, 1e-4);
-    test_greedy(l.m, greedy);
+    test_greedy(l.m, ids, n);
     free(ids);
     free(nll);
     free(greedy_nll);
@@ -173,8 +167,8 @@ static void test_tiny_llama(int precision, double tolerance)
         int64_t n = ids_of(c, "ids", &ids);
         float *nll = floats_of(c, "nll", n - 1), *logits = floats_of(c, "logits_last", 16);
 
-        check_sequence(l.m, precision == PRECISION_FP32 ? "tiny-llama, fp32" : "tiny-llama, bf16", ids,
-                       n, nll, n - 1, logits, tolerance);
+        check_sequence(l.m, precision == PRECISION_FP32 ? "tiny-llama, fp32" : "tiny-llama, bf16",
+                       ids, n, nll, n - 1, logits, tolerance);
         free(ids);
         free(nll);
         free(logits);
@@ -195,6 +189,7 @@ struct training {
 static void make_training(struct training *t, const json_t *expected)
 {
     const json_t *ids = json_object_get(expected, "batch_ids");
+    struct err err = {0};
     int64_t n = 0;
 
     for (size_t s = 0; s < 2; s++) {
@@ -209,7 +204,6 @@ static void make_training(struct training *t, const json_t *expected)
         t->dlogprobs[i] = -1.0f / (float)n;
     t->b = (struct batch){.n_tokens = n, .n_seqs = 2, .tokens = t->tokens, .targets = t->targets,
                           .seq_start = t->start};
-    struct err err = {0};
     CHECK_MSG(optimizer_init(&t->optimizer, t->m, NULL, &err) == 0, "%s", err.text);
 }
 
@@ -234,17 +228,21 @@ static double gradient_norm(struct training *t)
     return optimizer_grad_norm(&t->optimizer);
 }
 
+static double number(const json_t *obj, const char *key)
+{
+    return json_number_value(json_object_get(obj, key));
+}
+
 /* The reference decays every parameter; our trainers leave vectors and embeddings alone. */
 static void adamw_step(struct training *t, const json_t *adamw, double norm)
 {
-    struct optimizer_options o = {.beta1 = json_number_value(json_object_get(adamw, "beta1")),
-                                  .beta2 = json_number_value(json_object_get(adamw, "beta2")),
-                                  .eps = json_number_value(json_object_get(adamw, "eps")),
-                                  .weight_decay = json_number_value(json_object_get(adamw, "weight_decay"))};
+    struct optimizer_options o = {.beta1 = number(adamw, "beta1"), .beta2 = number(adamw, "beta2"),
+                                  .eps = number(adamw, "eps"),
+                                  .weight_decay = number(adamw, "weight_decay")};
 
     for (int i = 0; i < t->m->n_params; i++)
         t->m->params[i].decay = true;
-    optimizer_step(&t->optimizer, &o, json_number_value(json_object_get(adamw, "lr")), norm);
+    optimizer_step(&t->optimizer, &o, number(adamw, "lr"), norm);
 }
 
 static void check_tensor_norms(const struct model *m, const json_t *expected)
@@ -256,7 +254,7 @@ static void check_tensor_norms(const struct model *m, const json_t *expected)
         double s = 0;
         for (int64_t j = p->offset; j < p->offset + p->numel; j++)
             s += g[j] * g[j];
-        CHECK_CLOSE(sqrt(s), json_number_value(json_object_get(expected, p->name)), 0, 1e-5);
+        CHECK_CLOSE(sqrt(s), number(expected, p->name), 0, 1e-5);
     }
     free(g);
 }
@@ -268,6 +266,7 @@ static double at(const json_t *obj, const char *key, int i)
 
 static void test_training(void)
 {
+    const char *losses = "loss_before_each_step_and_at_end";
     struct loaded l = load("stories260K", "train_expected.json", PRECISION_FP32, true);
     const json_t *adamw = json_object_get(l.expected, "adamw");
     struct training *t = xcalloc(1, sizeof(*t));
@@ -276,17 +275,19 @@ static void test_training(void)
     t->m = l.m;
     make_training(t, l.expected);
     for (int step = 0; step < 10; step++) {
-        double loss = mean_loss(t), want = at(l.expected, "loss_before_each_step_and_at_end", step);
-        double norm = gradient_norm(t), want_norm = at(l.expected, "grad_norm_before_each_step", step);
+        double loss = mean_loss(t), want = at(l.expected, losses, step);
+        double norm = gradient_norm(t);
+        double want_norm = at(l.expected, "grad_norm_before_each_step", step);
 
-        worst = fmax(worst, fmax(fabs(loss - want) / want, fabs(norm - want_norm) / want_norm));
+        worst = check_larger(worst, fabs(loss - want) / want);
+        worst = check_larger(worst, fabs(norm - want_norm) / want_norm);
         CHECK_CLOSE(loss, want, 0, 1e-4);
         CHECK_CLOSE(norm, want_norm, 0, 1e-4);
         if (step == 0)
             check_tensor_norms(l.m, json_object_get(l.expected, "grad_norm_per_tensor_first_step"));
         adamw_step(t, adamw, norm);
     }
-    CHECK_CLOSE(mean_loss(t), at(l.expected, "loss_before_each_step_and_at_end", 10), 0, 1e-4);
+    CHECK_CLOSE(mean_loss(t), at(l.expected, losses, 10), 0, 1e-4);
     printf("ten steps: losses and gradient norms within %.1e\n", worst);
     optimizer_release(&t->optimizer);
     free(t);
@@ -295,23 +296,13 @@ static void test_training(void)
 
 int main(void)
 {
-    char *stories = data_path("stories260K/model.safetensors");
-    char *tiny = data_path("tiny-llama-bf16/model.safetensors");
-    bool have_stories = file_exists(stories), have_tiny = file_exists(tiny);
-
-    free(stories);
-    free(tiny);
-    if (!have_stories && !have_tiny)
-        check_skip("no checkpoints in $THINKPIPE_DATA");
+    checkpoints = check_need_data("checkpoints");
     pool_init(2);
-    if (have_stories) {
-        test_stories();
-        test_training();
-    }
-    if (have_tiny) {
-        test_tiny_llama(PRECISION_FP32, 1e-5);
-        test_tiny_llama(PRECISION_AUTO, 1e-2);
-    }
+    test_stories();
+    test_training();
+    test_tiny_llama(PRECISION_FP32, 1e-5);
+    test_tiny_llama(PRECISION_AUTO, 1e-2);
     pool_release();
+    free(checkpoints);
     return check_done();
 }

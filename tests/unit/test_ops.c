@@ -38,8 +38,8 @@ static void check_gradient(const char *name, struct probe p)
         double down = loss(&p, x, out);
         x[i] = keep;
         double numeric = (up - down) / (2 * h);
-        worst = fmax(worst, fabs(numeric - g[i]));
-        scale = fmax(scale, fabs(numeric));
+        worst = check_larger(worst, fabs(numeric - g[i]));
+        scale = check_larger(scale, fabs(numeric));
     }
     CHECK_MSG(scale > 0 && worst / scale < 1e-6, "%s: relative error %g", name, worst / scale);
     free(x);

@@ -87,7 +87,7 @@ static void check_exponential(struct dev *dev)
     for (int i = 5; i < N - 1; i++) {
         double exact = exp((double)(float)x[i]);
         if (exact < 3.4e38)
-            worst = fmax(worst, fabs(e[i] - exact) / exact);
+            worst = check_larger(worst, fabs(e[i] - exact) / exact);
     }
     CHECK_MSG(worst < (dev->dtype == DTYPE_F32 ? 2e-7 : 4e-3), "error %g", worst);
     dev->ops->free(dev, logits);

@@ -163,7 +163,8 @@ static void test_accumulation(void)
     CHECK(n_whole == 1 && n_cut == 4 && n_single == N_SEQS);
     double largest = 0, sum = 0;
     for (int64_t i = 0; i < m->n_elements; i++) {
-        largest = fmax(largest, fmax(fabs((double)whole[i] - (double)cut[i]), fabs((double)whole[i] - (double)single[i])));
+        largest = check_larger(largest, fabs((double)whole[i] - (double)cut[i]));
+        largest = check_larger(largest, fabs((double)whole[i] - (double)single[i]));
         sum += fabs((double)whole[i]);
     }
     CHECK(sum > 1);
