@@ -30,7 +30,7 @@ start_run "$out"
 
 # --- 1. Documents --------------------------------------------------------------------------------
 # Four domains of text that Debian packages ship (make deps installs them), and one of short sums as a
-# textbook has them; every 40th document is kept for validation.
+# textbook has them; every 100th document is kept for validation.
 say "documents"
 zcat /usr/share/dictd/gcide.dict.dz |
     corpus-read -q --domain dictionary --split 'regex:\n\n(?=\S)' --min-chars 80 --max-chars 1000 | hold_out dictionary 9000
@@ -116,11 +116,11 @@ measure sft-on-chosen sft-on-chosen
 
 # --- 8. Asynchronous reinforcement learning, and its control with random rewards -------------------------
 say "reinforcement learning"
-rl() { # rl NAME VERIFIER-OPTIONS: a pipe with one edge back, the published policy
-    rollout-gen -q --follow "policy-$1" --group 8 --max-tokens 96 --repeat 0 --shuffle --seed "$seed" data/rl-prompts.jsonl |
-        reward-verify -q $2 |
-        rlvr-train -q --model dpo --publish "policy-$1" --out "$1" --steps "$(some 80)" --prompts-per-step 32 --max-staleness 2 \
-            --lr 2e-4 --schedule constant --weight-decay 0 --beta2 0.99 --seed "$seed" >"metrics/$1.jsonl"
+rl() { # rl NAME VERIFIER-OPTIONS: a pipe with one edge back, the published policy; a core for each end
+    rollout-gen -q --threads 1 --follow "policy-$1" --group 8 --max-tokens 96 --repeat 0 --shuffle --seed "$seed" data/rl-prompts.jsonl |
+        reward-verify -q --threads 1 $2 |
+        rlvr-train -q --threads 1 --model dpo --publish "policy-$1" --out "$1" --steps "$(some 64)" --prompts-per-step 32 --max-staleness 2 \
+            --lr 3e-4 --schedule constant --weight-decay 0 --beta2 0.99 --seed "$seed" >"metrics/$1.jsonl"
 }
 rl rlvr ""
 measure rlvr rlvr
