@@ -65,8 +65,9 @@ int train_check_options(const struct train_options *o, struct err *err) WARN_UNU
 struct train_hooks {
     /* Before the first step of this process; `step` steps are done (0 unless resumed). */
     int (*before_first)(void *self, struct model *m, int64_t step, struct err *err);
-    /* Validation after `step` steps: adds to the step's metrics. */
-    int (*evaluate)(void *self, struct model *m, int64_t step, struct metrics *out, struct err *err);
+    /* Validation after `step` steps, `last` if there are no more: adds to the step's metrics. */
+    int (*evaluate)(void *self, struct model *m, int64_t step, bool last, struct metrics *out,
+                    struct err *err);
     /* After `step` steps are done (publishing). */
     int (*after_step)(void *self, struct model *m, int64_t step, struct err *err);
     void *self;
