@@ -206,7 +206,11 @@ static int save(struct run *r, bool done, struct err *err)
                                 .keep = r->o->keep};
 
     r->state.done = done;
-    return checkpoint_save(&c, err);
+    if (checkpoint_save(&c, err) < 0)
+        return -1;
+    if (done || !r->hooks || !r->hooks->after_checkpoint)
+        return 0;
+    return r->hooks->after_checkpoint(r->hooks->self, r->state.step, r->state.source, err);
 }
 
 static void reserve(struct run *r, int64_t n)
@@ -381,6 +385,8 @@ static int loop(struct run *r, struct err *err)
             return stop_here(r, first, err);
         if (rc == 0 && (check_end(r, err) < 0 || measure_end(r, err) < 0))
             return -1;
+        if (rc == 0 && r->hooks && r->hooks->live && r->state.step > first && save(r, false, err) < 0)
+            return -1;
         bool due = o->checkpoint_every > 0 && r->state.step % o->checkpoint_every == 0 &&
                    r->state.step != o->steps;
         if (rc > 0 && (stop_checkpoint_requested() || due) && save(r, false, err) < 0)
@@ -412,7 +418,7 @@ int train_run(const struct train_options *o, struct batch_source *src, const str
 
     if ((loss->needs & src->fields) != loss->needs)
         BUG("the source does not give what loss %s needs", loss->name);
-    if (o->resume && resume_is_done(o->out)) {
+    if (o->resume && resume_is_done(o->out, hooks && hooks->live ? o->steps : 0)) {
         log_info("%s is complete; nothing to do", o->out);
         return 0;
     }

@@ -70,7 +70,12 @@ struct train_hooks {
                     struct err *err);
     /* After `step` steps are done (publishing). */
     int (*after_step)(void *self, struct model *m, int64_t step, struct err *err);
+    /* After a checkpoint on the way of `step` steps; source: what the source's save() gave. */
+    int (*after_checkpoint)(void *self, int64_t step, const json_t *source, struct err *err);
     void *self;
+    /* The input is made while it is read: if it ends before train_options.steps, its maker broke off,
+     * and --resume goes on. */
+    bool live;
     const json_t *lineage_inputs; /* array of {"path", "digest"}: the files read; or NULL */
     /* {"batch-tokens": 8192, ...}: the program's own options that decide the result, by their long
      * names.  --resume refuses to go on when one of them, or of train_options, has changed. */
