@@ -20,16 +20,17 @@ struct options {
     struct opt_list eval_shards;
 };
 
-static int evaluate(void *self, struct model *m, int64_t step, struct metrics *out, struct err *err)
+static int evaluate(void *self, struct model *m, int64_t step, bool last, struct metrics *out,
+                    struct err *err)
 {
-    return evaluation_run(self, m, step, out, err);
+    return evaluation_run(self, m, step, last, out, err);
 }
 
 static int run(const struct options *o, const char **files, int n, struct err *err)
 {
     struct source_tokens s = {.batch_tokens = o->batch_tokens, .seq_len = o->seq_len, .epochs = o->epochs};
     struct example_reader reader = {.tpl = CHAT_CHATML};
-    struct evaluation eval = {.every = o->eval_every, .last_step = train_options.steps};
+    struct evaluation eval = {.every = o->eval_every};
     struct batch_source src;
     json_t *inputs, *own;
     int rc;

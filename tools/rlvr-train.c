@@ -42,28 +42,49 @@ struct options {
 
 struct publishing {
     struct publisher publisher;
-    int64_t minibatches, last_step;
+    int64_t minibatches, step; /* steps done; 0 = the run had ended before */
     float *weights;
 };
 
 /* Version v is the policy after v batches. */
+static int32_t version_after(const struct publishing *p, int64_t step)
+{
+    return (int32_t)(step / p->minibatches);
+}
+
+/* Also within a batch, when a resumed run needs that batch once more. */
 static int publish(void *self, struct model *m, int64_t step, struct err *err)
 {
     struct publishing *p = self;
-    int32_t version = (int32_t)(step / p->minibatches);
 
-    if (step % p->minibatches != 0)
-        return 0;
     if (!p->weights)
         p->weights = xaligned((size_t)m->n_elements * sizeof *p->weights);
     model_get_weights(m, p->weights);
-    p->last_step = step;
+    p->step = step;
     struct checkpoint_write w = {.cfg = &m->cfg, .params = m->params, .n_params = m->n_params,
                                  .weights = p->weights, .dtype = m->dev.dtype,
                                  .tokenizer_from = train_options.model};
-    if (publisher_weights(&p->publisher, version, &w, err) < 0)
+    if (publisher_weights(&p->publisher, version_after(p, step), &w, err) < 0)
         return -1;
-    return publisher_credits(&p->publisher, version, version, false, err);
+    return publisher_credits(&p->publisher, version_after(p, step), PUBLISHER_RUNNING, err);
+}
+
+static int publish_batch(void *self, struct model *m, int64_t step, struct err *err)
+{
+    struct publishing *p = self;
+
+    p->step = step;
+    return step % p->minibatches == 0 ? publish(self, m, step, err) : 0;
+}
+
+/* What the checkpoint has seen need not be generated again. */
+static int publish_place(void *self, int64_t step, const json_t *source, struct err *err)
+{
+    struct publishing *p = self;
+
+    if (json_get_int(source, "next_group", &p->publisher.next_group, err) < 0)
+        return -1;
+    return publisher_credits(&p->publisher, version_after(p, step), PUBLISHER_RUNNING, err);
 }
 
 static json_t *own_options(const struct options *o)
@@ -88,7 +109,7 @@ static struct source_rollouts make_source(const struct options *o, struct publis
         .advantage_eps = o->advantage_eps,
         .active_sampling = o->active_sampling,
         .mask_truncated = o->mask_truncated,
-        .fresh_input = o->fresh_input || o->publish, /* a live generator's stream is new each time */
+        .fresh_input = o->fresh_input,
         .max_staleness = o->max_staleness,
         .stale_fail = o->stale == 1,
         .publisher = o->publish ? publisher : NULL,
@@ -96,12 +117,13 @@ static struct source_rollouts make_source(const struct options *o, struct publis
 }
 
 /* However the run ended, the generator must not wait for more. */
-static void end_publishing(struct publishing *p)
+static void end_publishing(struct publishing *p, bool failed)
 {
     struct err late = {0};
-    int32_t version = (int32_t)(p->last_step / p->minibatches);
+    bool unfinished = failed || (p->step > 0 && p->step < train_options.steps);
 
-    if (publisher_credits(&p->publisher, version, version, true, &late) < 0)
+    if (publisher_credits(&p->publisher, version_after(p, p->step),
+                          unfinished ? PUBLISHER_STOPPED : PUBLISHER_DONE, &late) < 0)
         log_warn("%s", late.text);
     publisher_release(&p->publisher);
     free(p->weights);
@@ -134,12 +156,15 @@ static int run(const struct options *o, const char **files, int n, struct err *e
     hooks.lineage_inputs = inputs;
     hooks.options = own;
     if (o->publish) {
-        hooks.before_first = hooks.after_step = publish;
+        hooks.live = true;
+        hooks.before_first = publish;
+        hooks.after_step = publish_batch;
+        hooks.after_checkpoint = publish_place;
         hooks.self = &p;
     }
     rc = inputs ? train_run(&train_options, &src, &loss, &hooks, err) : -1;
     if (o->publish)
-        end_publishing(&p);
+        end_publishing(&p, rc < 0);
     json_decref(inputs);
     json_decref(own);
     source_rollouts_release(&s);

@@ -73,6 +73,8 @@ int main(int argc, char **argv)
     const char **files;
     int n_files = tool_begin(&tool, table, argc, argv, &files);
     check_options(&o);
+    if (!opt_given("first-group"))
+        o.first_group = -1;
     o.prompts.seed = (uint64_t)tool_common.seed;
     struct err err = {0};
     int rc = rollout_run(&o, files, n_files, &err);

@@ -19,6 +19,8 @@ int follow_init(struct follow *f, const char *dir, struct err *err)
     *f = (struct follow){.version = -1};
     if (!dir || !*dir)
         return err_set(err, "no policy directory is named");
+    /* The clock that files are stamped with. */
+    clock_gettime(CLOCK_REALTIME_COARSE, &f->started);
     f->dir = xstrdup(dir);
     f->credits = path_join(dir, "credits.json");
     return 0;
@@ -68,6 +70,30 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static bool older(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* Takes over what credits.json says. */
+static int take_credits(struct follow *f, const json_t *obj, const struct stat *st, struct err *err)
+{
+    int64_t groups = 0, next_group = 0;
+    bool done = false, stopped = false;
+    if (json_get_int(obj, "groups", &groups, err) < 0 ||
+        json_opt_int(obj, "next_group", &next_group, err) < 0 ||
+        json_opt_bool(obj, "done", &done, err) < 0 ||
+        json_opt_bool(obj, "stopped", &stopped, err) < 0)
+        return err_prefix(err, "%s", f->credits);
+    /* A trainer that stopped before we began: the next one will write its own. */
+    if (stopped && older(&st->st_mtim, &f->started))
+        return 0;
+    f->groups = groups;
+    f->next_group = next_group;
+    f->done = done || stopped;
+    return 0;
+}
+
 static int read_credits(struct follow *f, struct err *err)
 {
     struct stat st;
@@ -79,18 +105,11 @@ static int read_credits(struct follow *f, struct err *err)
     json_t *obj = json_load_path(f->credits, err);
     if (!obj)
         return -1;
-    int64_t groups = 0;
-    bool done = false;
-    int rc = json_get_int(obj, "groups", &groups, err);
-    if (rc == 0)
-        rc = json_opt_bool(obj, "done", &done, err);
+    int rc = take_credits(f, obj, &st, err);
     json_decref(obj);
-    if (rc < 0)
-        return err_prefix(err, "%s", f->credits);
-    f->groups = groups;
-    f->done = done;
-    f->credits_seen = st;
-    return 0;
+    if (rc == 0)
+        f->credits_seen = st;
+    return rc;
 }
 
 /* Credits first: the trainer publishes weights before it gives the credits that go with them, so
@@ -102,10 +121,10 @@ int follow_look(struct follow *f, struct err *err)
     int32_t version = latest_version(f, err);
     if (version < -1)
         return -1;
-    return version > f->version;
+    return version >= 0 && version != f->version;
 }
 
-/* The trainer may remove a version between our readlink and our read; then there is a newer one. */
+/* The trainer may remove a version between our readlink and our read; then there is another one. */
 int follow_poll(struct follow *f, struct model *m, struct err *err)
 {
     int rc = follow_look(f, err);
@@ -188,10 +207,11 @@ int follow_wait(struct follow *f, struct model *m, int64_t g, double timeout_s, 
         if (rc < 0)
             return -1;
         loaded |= rc;
-        if (f->done || (f->version >= 0 && g < f->groups))
+        int64_t wanted = g == FOLLOW_NEXT ? f->next_group : g;
+        if (f->done || (f->version >= 0 && wanted < f->groups))
             return loaded;
         if (now_s() >= deadline)
-            return timed_out(f, g, timeout_s, err);
+            return timed_out(f, wanted, timeout_s, err);
         nap();
     }
 }

@@ -37,7 +37,7 @@ struct rollout {
     struct stop_text stop_text;
     struct token_list stop_ids;
     struct group *first, *last; /* open groups, in order */
-    int64_t next_group, groups_done;
+    int64_t first_group, next_group, groups_done;
     bool ended, draining; /* no more input; new weights wait for running sequences to finish */
 };
 
@@ -176,7 +176,7 @@ static int start_record(struct rollout *r, struct record *rec, struct err *err)
     if (rc == 0 && limit > 0 && g->prompt.n > limit)
         rc = err_set(err, "the prompt has %lld tokens, more than the %lld allowed "
                           "(--max-prompt-tokens)", (long long)g->prompt.n, (long long)limit);
-    bool skipped = rc == 0 && g->number < r->o->first_group;
+    bool skipped = rc == 0 && g->number < r->first_group;
     if (rc == 0 && !skipped)
         rc = submit_group(r, g, err);
     if (rc == 0)
@@ -190,7 +190,7 @@ static bool may_start(const struct rollout *r)
 {
     if (r->ended || r->draining || engine_running(r->engine) + engine_waiting(r->engine) >= r->o->batch)
         return false;
-    if (r->o->follow && r->next_group >= r->follow.groups && r->next_group >= r->o->first_group)
+    if (r->o->follow && r->next_group >= r->follow.groups && r->next_group >= r->first_group)
         return false;
     /* Reading would stop the sequences that run. */
     return !engine_busy(r->engine) || prompt_source_ready(r->source);
@@ -324,7 +324,9 @@ static int load_model(struct rollout *r, struct err *err)
         free(dir);
     }
     if (rc == 0 && r->model && o->follow)
-        rc = follow_wait(&r->follow, r->model, o->first_group, o->follow_timeout, err);
+        rc = follow_wait(&r->follow, r->model, o->first_group < 0 ? FOLLOW_NEXT : o->first_group,
+                         o->follow_timeout, err);
+    r->first_group = o->first_group < 0 ? r->follow.next_group : o->first_group;
     return rc < 0 ? -1 : 0;
 }
 

@@ -15,7 +15,8 @@ extern const struct opt_enum swap_mode_names[];
 struct rollout_options {
     const char *model, *follow; /* one may be NULL */
     int precision, device, tpl, swap; /* enums of their headers */
-    int64_t group, max_tokens, batch, max_prompt_tokens, first_group;
+    int64_t group, max_tokens, batch, max_prompt_tokens;
+    int64_t first_group; /* -1: where the trainer that is followed goes on, else 0 */
     struct sampling sampling;
     struct opt_list stop;
     bool ignore_eos;

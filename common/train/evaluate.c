@@ -106,11 +106,13 @@ static int run_set(struct evaluation *e, const struct eval_set *set, struct mode
     return 0;
 }
 
-int evaluation_run(struct evaluation *e, struct model *m, int64_t step, struct metrics *out,
-                   struct err *err)
+int evaluation_run(struct evaluation *e, struct model *m, int64_t step, bool last,
+                   struct metrics *out, struct err *err)
 {
-    bool due = (e->every && step % e->every == 0) || step == e->last_step;
-    for (int i = 0; due && i < e->n_sets; i++)
+    if (e->done == step || (!last && (!e->every || step % e->every != 0)))
+        return 0;
+    e->done = step;
+    for (int i = 0; i < e->n_sets; i++)
         if (run_set(e, &e->sets[i], m, out, err) < 0)
             return -1;
     return 0;

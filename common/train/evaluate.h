@@ -12,7 +12,8 @@ struct eval_set {
 };
 
 struct evaluation {
-    int64_t every, last_step; /* after every so many steps, and after the last */
+    int64_t every; /* after every so many steps, and after the last */
+    int64_t done;  /* the step after which it ran last; 0 = none */
     int n_sets;
     struct eval_set *sets;
     struct planner planner;
@@ -22,9 +23,9 @@ struct evaluation {
 int evaluation_load(struct evaluation *e, const struct opt_list *specs, int64_t seq_len,
                     int64_t micro_tokens, const struct example_reader *reader,
                     struct err *err) WARN_UNUSED;
-/* The train hook: nats a token of each set, when it is time. */
-int evaluation_run(struct evaluation *e, struct model *m, int64_t step, struct metrics *out,
-                   struct err *err) WARN_UNUSED;
+/* The train hook: nats a token of each set, when it is time and not done yet. */
+int evaluation_run(struct evaluation *e, struct model *m, int64_t step, bool last,
+                   struct metrics *out, struct err *err) WARN_UNUSED;
 void evaluation_release(struct evaluation *e);
 
 #endif

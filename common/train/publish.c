@@ -2,6 +2,7 @@
 #include "train/publish.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,14 @@ int publisher_init(struct publisher *p, const char *dir, int64_t groups_per_step
 {
     *p = (struct publisher){.dir = xstrdup(dir), .groups_per_step = groups_per_step,
                             .max_staleness = max_staleness, .keep = 4};
-    return dir_make(dir, err);
+    if (dir_make(dir, err) < 0)
+        return -1;
+    char *credits = path_join(dir, "credits.json");
+    int rc = 0;
+    if (unlink(credits) < 0 && errno != ENOENT)
+        rc = err_errno(err, "cannot remove '%s'", credits);
+    free(credits);
+    return rc;
 }
 
 static char *version_path(const struct publisher *p, int32_t version, const char *suffix)
@@ -48,6 +56,15 @@ static int remove_old(const struct publisher *p, int32_t version, struct err *er
     return rc;
 }
 
+/* What the run that was interrupted had published may be being read: it is never absent. */
+static int replace_version(const char *tmp, const char *dir, struct err *err)
+{
+    if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
+        return dir_remove(tmp, err);
+    /* Not every file system can. */
+    return dir_remove(dir, err) < 0 ? -1 : dir_commit(tmp, dir, err);
+}
+
 int publisher_weights(struct publisher *p, int32_t version, const struct checkpoint_write *w,
                       struct err *err)
 {
@@ -56,12 +73,10 @@ int publisher_weights(struct publisher *p, int32_t version, const struct checkpo
 
     if (dir_exists(tmp))
         rc = dir_remove(tmp, err);
-    if (rc == 0 && dir_exists(dir)) /* published by the run that was interrupted */
-        rc = dir_remove(dir, err);
     if (rc == 0)
         rc = checkpoint_write(tmp, w, err);
     if (rc == 0)
-        rc = dir_commit(tmp, dir, err);
+        rc = dir_exists(dir) ? replace_version(tmp, dir, err) : dir_commit(tmp, dir, err);
     if (rc < 0 && dir_exists(tmp)) {
         struct err ignored = {0}; /* the first failure is the one to report */
         (void)!dir_remove(tmp, &ignored);
@@ -75,10 +90,13 @@ int publisher_weights(struct publisher *p, int32_t version, const struct checkpo
     return rc;
 }
 
-int publisher_credits(struct publisher *p, int32_t version, int64_t step, bool done, struct err *err)
+int publisher_credits(struct publisher *p, int32_t version, enum publisher_state state,
+                      struct err *err)
 {
-    int64_t groups = (step + 1 + p->max_staleness) * p->groups_per_step + p->extra_groups;
-    json_t *j = json_pack("{s:i, s:I, s:b}", "version", version, "groups", (json_int_t)groups, "done", done);
+    int64_t groups = (version + 1 + p->max_staleness) * p->groups_per_step + p->extra_groups;
+    json_t *j = json_pack("{s:i, s:I, s:I, s:b, s:b}", "version", version, "groups",
+                          (json_int_t)groups, "next_group", (json_int_t)p->next_group, "done", state == PUBLISHER_DONE,
+                          "stopped", state == PUBLISHER_STOPPED);
     char *path = path_join(p->dir, "credits.json");
     int rc = json_save_path(path, j, err);
 

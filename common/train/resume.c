@@ -102,10 +102,11 @@ char *resume_find(const char *out)
     return found;
 }
 
-bool resume_is_done(const char *out)
+bool resume_is_done(const char *out, int64_t min_steps)
 {
     struct train_state state = {0};
-    bool done = has_file(out, CHECKPOINT_WEIGHTS) && is_whole(out, &state) && state.done;
+    bool done = has_file(out, CHECKPOINT_WEIGHTS) && is_whole(out, &state) && state.done &&
+                state.step >= min_steps;
     train_state_release(&state);
     return done;
 }

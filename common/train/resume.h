@@ -35,7 +35,8 @@ int checkpoint_save(const struct checkpoint_save *c, struct err *err) WARN_UNUSE
 
 /* The newest whole step directory of a run (owned), or NULL when there is none. */
 char *resume_find(const char *out);
-bool resume_is_done(const char *out);  /* the final checkpoint is there and whole */
+/* The final checkpoint is there and whole, after at least min_steps. */
+bool resume_is_done(const char *out, int64_t min_steps);
 bool resume_has_checkpoints(const char *out); /* a step's or the final one, whole or not */
 bool resume_has_run(const char *out);  /* anything of a run is there */
 int resume_remove_run(const char *out, struct err *err) WARN_UNUSED;

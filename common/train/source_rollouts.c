@@ -100,7 +100,48 @@ static void keep_for_later(struct source_rollouts *s, const struct example *e)
     set_place(&s->place, &s->before_last);
 }
 
-/* The next usable record: 1, 0 at the end, -1. */
+/* A bad record that is skipped stands for its place in its group, which would wait for it. */
+static bool is_bad(const struct example *e)
+{
+    return e->n_tokens == 0;
+}
+
+static void stand_in(const json_t *obj, struct example *out)
+{
+    struct err ignored = {0};
+    *out = (struct example){.group = -1};
+    if (json_opt_int(obj, "group", &out->group, &ignored) < 0 || out->group < 0)
+        out->group = -1;
+    if (json_opt_int(obj, "group_size", &out->group_size, &ignored) < 0 || out->group_size < 0)
+        out->group_size = 0;
+}
+
+/* One record: 1 (is_bad() if it was skipped), 0 at the end, -1. */
+static int read_rollout(struct source_rollouts *s, struct example *out, struct metrics *m,
+                        struct err *err)
+{
+    json_t *obj;
+    struct err why = {0};
+    int rc = input_next_object(&s->input, &obj, err);
+    if (rc <= 0)
+        return rc;
+    s->place.records++;
+    chain_digest(s->place.digest, s->input.text.buf, s->input.text.len);
+    rc = example_parse(s->input.reader, obj, out, &why);
+    if (rc == 0 && (rc = check_rollout(s, out, &why)) < 0)
+        example_release(out);
+    if (rc == 0) {
+        verifier_metrics(obj, m);
+        warn_truncated_sampling(s, out);
+    } else {
+        stand_in(obj, out);
+        rc = input_reject(&s->input, &why, err);
+    }
+    json_decref(obj);
+    return rc < 0 ? -1 : 1;
+}
+
+/* The next record that was not trained on before: 1, 0 at the end, -1. */
 static int next_rollout(struct source_rollouts *s, struct example *out, struct metrics *m,
                         struct err *err)
 {
@@ -111,26 +152,16 @@ static int next_rollout(struct source_rollouts *s, struct example *out, struct m
         return 1;
     }
     for (;;) {
-        json_t *obj;
-        struct err why = {0};
         set_place(&s->before_last, &s->place);
-        int rc = input_next_object(&s->input, &obj, err);
-        if (rc <= 0)
+        int rc = read_rollout(s, out, m, err);
+        if (rc <= 0 || out->group < 0 || out->group >= s->first_group)
             return rc;
-        s->place.records++;
-        chain_digest(s->place.digest, s->input.text.buf, s->input.text.len);
-        rc = example_parse(s->input.reader, obj, out, &why);
-        if (rc == 0 && (rc = check_rollout(s, out, &why)) < 0)
-            example_release(out);
-        if (rc == 0)
-            verifier_metrics(obj, m);
-        json_decref(obj);
-        if (rc == 0) {
-            warn_truncated_sampling(s, out);
-            return 1;
-        }
-        if (input_reject(&s->input, &why, err) < 0)
-            return -1;
+        if (!s->told_earlier)
+            log_warn("groups below %lld come again: they were trained on before the checkpoint, "
+                     "and are left out",
+                     (long long)s->first_group);
+        s->told_earlier = true;
+        example_release(out);
     }
 }
 
@@ -172,64 +203,83 @@ static int group_does_not_count(struct source_rollouts *s, struct err *err)
     if (!s->publisher)
         return 0;
     s->publisher->extra_groups = s->place.extra_groups;
-    return publisher_credits(s->publisher, (int32_t)s->batch, s->batch, false, err);
+    return publisher_credits(s->publisher, (int32_t)s->batch, PUBLISHER_RUNNING, err);
 }
 
-/* A group that another one cut short: bad data, unless its missing records were skipped as bad. */
-static int short_group(struct source_rollouts *s, int64_t first, int64_t size,
-                       const struct example *next, struct err *err)
+static int leave_out(struct source_rollouts *s, int64_t first, int64_t size, struct err *err)
 {
-    int64_t group = s->rollouts[first].e.group, n = s->n - first;
-    if (!jsonl_options.skip_bad)
-        return err_set(err, "%s:%lld: group %lld begins, but group %lld has only %lld of %lld records "
-                            "(--group)",
-                       s->input.file, (long long)s->input.line, (long long)next->group,
-                       (long long)group, (long long)n, (long long)size);
-    log_warn("group %lld has only %lld of %lld usable records and is left out", (long long)group,
-             (long long)n, (long long)size);
+    int64_t n_usable = 0;
+    for (int64_t i = first; i < s->n; i++)
+        n_usable += !is_bad(&s->rollouts[i].e);
+    log_warn("group %lld has only %lld of %lld usable records and is left out",
+             (long long)s->rollouts[first].e.group, (long long)n_usable, (long long)size);
     drop_since(s, first);
     return group_does_not_count(s, err);
 }
 
-/* The input ended within the group that begins at `first`: 1 = it is whole, 0. */
-static int last_group(struct source_rollouts *s, int64_t first, int64_t size)
+/* Another group begins before the last one was whole: bad data, unless bad records were skipped. */
+static int cut_short(struct source_rollouts *s, int64_t first, int64_t size,
+                     const struct example *next, struct err *err)
+{
+    if (jsonl_options.skip_bad)
+        return leave_out(s, first, size, err);
+    return err_set(err, "%s:%lld: group %lld begins, but group %lld has only %lld of %lld records "
+                        "(--group)",
+                   s->input.file, (long long)s->input.line, (long long)next->group,
+                   (long long)s->rollouts[first].e.group, (long long)(s->n - first),
+                   (long long)size);
+}
+
+/* The group that begins at `first` is read: it stays, or is left out when it has bad records. */
+static int end_group(struct source_rollouts *s, int64_t first, int64_t size, struct err *err)
+{
+    int64_t group = s->rollouts[first].e.group;
+    bool bad = false;
+    if (s->place.next_group <= group)
+        s->place.next_group = group + 1;
+    for (int64_t i = first; i < s->n; i++)
+        bad |= is_bad(&s->rollouts[i].e);
+    return bad && leave_out(s, first, size, err) < 0 ? -1 : 1;
+}
+
+/* The input ended within the group that begins at `first`: as read_group(). */
+static int last_group(struct source_rollouts *s, int64_t first, int64_t size, struct err *err)
 {
     if (s->n == first)
         return 0;
     if (size == 0)
-        return 1;
+        return end_group(s, first, size, err);
     log_warn("the input ended in group %lld, which is left out",
              (long long)s->rollouts[first].e.group);
     drop_since(s, first);
     return 0;
 }
 
-/* Appends one whole group to s->rollouts: 1, 0 at the end of the input, -1. */
+/* Appends one group to s->rollouts, or nothing if it is left out: 1, 0 when the input ends, -1. */
 static int read_group(struct source_rollouts *s, struct metrics *m, struct err *err)
 {
     int64_t first = s->n, size = s->group_size;
     while (size == 0 || s->n - first < size) {
         struct example e;
         int rc = next_rollout(s, &e, m, err);
-        if (rc < 0)
-            return -1;
-        if (rc == 0)
-            return last_group(s, first, size);
-        if (s->n > first && s->rollouts[first].e.group != e.group) {
-            if (size == 0) {
-                keep_for_later(s, &e);
-                return 1;
-            }
-            if (short_group(s, first, size, &e, err) < 0) {
-                example_release(&e);
-                return -1;
-            }
+        if (rc <= 0)
+            return rc < 0 ? -1 : last_group(s, first, size, err);
+        bool goes_on = s->n > first && (e.group < 0 || e.group == s->rollouts[first].e.group);
+        if (s->n > first && !goes_on && size == 0) {
+            keep_for_later(s, &e);
+            break;
         }
-        if (s->n == first)
+        if (s->n > first && !goes_on && cut_short(s, first, size, &e, err) < 0) {
+            example_release(&e);
+            return -1;
+        }
+        if (!goes_on)
             size = s->group_size ? s->group_size : e.group_size;
+        if (is_bad(&e) && (size == 0 || (!goes_on && e.group < 0)))
+            continue; /* nobody waits for it */
         add_rollout(s, &e);
     }
-    return 1;
+    return end_group(s, first, size, err);
 }
 
 /* Versions between the weights that train and the oldest that sampled a token of e. */
@@ -317,9 +367,31 @@ static bool settle_group(struct source_rollouts *s, int64_t first, struct metric
     return signal;
 }
 
+/* Made by weights that were published and lost: a generator that begins before the resumed trainer
+ * has published again finds them. */
+static bool of_lost_weights(const struct source_rollouts *s, int64_t first)
+{
+    for (int64_t k = first; s->publisher && k < s->n; k++) {
+        const struct example *e = &s->rollouts[k].e;
+        for (int64_t i = 0; e->policy_version && i < e->n_tokens; i++)
+            if (e->loss_mask[i] && e->policy_version[i] > s->batch)
+                return true;
+    }
+    return false;
+}
+
+static int drop_group(struct source_rollouts *s, int64_t first, const char *why, struct err *err)
+{
+    log_warn("group %lld %s and is left out", (long long)s->rollouts[first].e.group, why);
+    drop_since(s, first);
+    return group_does_not_count(s, err);
+}
+
 /* Whether the group just read counts towards the batch: 1, 0, -1. */
 static int judge_group(struct source_rollouts *s, int64_t first, struct metrics *m, struct err *err)
 {
+    if (of_lost_weights(s, first))
+        return drop_group(s, first, "was made by weights that an interrupted run published", err);
     int64_t left = judge_staleness(s, first, m, err);
     if (left < 0)
         return -1;
@@ -327,7 +399,7 @@ static int judge_group(struct source_rollouts *s, int64_t first, struct metrics 
     if (left > 0 && (signal || !s->active_sampling))
         return 1;
     if (left == 0)
-        log_warn("group %lld is stale and is left out", (long long)s->rollouts[first].e.group);
+        return drop_group(s, first, "is stale", err);
     drop_since(s, first);
     return group_does_not_count(s, err);
 }
@@ -356,7 +428,7 @@ static int read_batch(struct source_rollouts *s, int64_t batch, struct metrics *
         int rc = read_group(s, m, err);
         s->ended = rc == 0;
         if (rc > 0)
-            rc = judge_group(s, first, m, err);
+            rc = s->n > first ? judge_group(s, first, m, err) : 0;
         if (rc < 0)
             return -1;
         groups += rc;
@@ -422,6 +494,7 @@ static json_t *save(void *self)
     json_t *o = json_object();
     json_object_set_new(o, "records", json_integer(p->records));
     json_object_set_new(o, "extra_groups", json_integer(p->extra_groups));
+    json_object_set_new(o, "next_group", json_integer(p->next_group));
     json_object_set_new(o, "digest", json_string(p->digest));
     return o;
 }
@@ -456,12 +529,16 @@ static int load(void *self, const json_t *state, struct err *err)
     int64_t records;
     if (json_get_int(state, "records", &records, err) < 0 ||
         json_get_int(state, "extra_groups", &s->place.extra_groups, err) < 0 ||
+        json_get_int(state, "next_group", &s->place.next_group, err) < 0 ||
         json_get_str(state, "digest", &digest, err) < 0)
         return -1;
-    if (!s->fresh_input && skip_records(s, records, digest, err) < 0)
+    if (!s->fresh_input && !s->publisher && skip_records(s, records, digest, err) < 0)
         return -1;
-    if (s->publisher)
+    if (s->publisher) {
         s->publisher->extra_groups = s->place.extra_groups;
+        s->publisher->next_group = s->place.next_group;
+        s->first_group = s->fresh_input ? 0 : s->place.next_group;
+    }
     s->planned = s->place;
     return 0;
 }

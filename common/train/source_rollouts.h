@@ -8,7 +8,9 @@
  * and counted.
  *
  * A recorded stream replays: a resumed run reads past what it has consumed,
- * checking that it is the same.
+ * checking that it is the same.  A live one is made again from the first group that
+ * the checkpoint has not seen; what still comes of earlier groups, or of weights
+ * that were published after that checkpoint and lost, is left out.
  */
 #ifndef TP_TRAIN_SOURCE_ROLLOUTS_H
 #define TP_TRAIN_SOURCE_ROLLOUTS_H
@@ -27,6 +29,7 @@ void group_advantages(enum advantage_type type, double eps, const double *reward
 
 struct rollout_place {
     int64_t records, extra_groups;
+    int64_t next_group; /* after the last one that was read */
     char digest[40]; /* chain over the records' text */
 };
 
@@ -44,11 +47,11 @@ struct source_rollouts {
     double advantage_eps;
     bool active_sampling; /* groups without signal do not count towards the batch */
     bool mask_truncated;
-    bool fresh_input;     /* a resumed run's input is new: nothing to read past */
+    bool fresh_input; /* a resumed run's input is new: nothing to read past or to leave out */
     int64_t max_staleness; /* in policy versions; -1 = no limit */
     bool stale_fail;
     unsigned fields;      /* what the loss needs */
-    struct publisher *publisher; /* told of groups that do not count; or NULL */
+    struct publisher *publisher; /* of a live stream: told of groups that do not count; or NULL */
     /* its own */
     struct input input;
     struct planner planner;
@@ -57,7 +60,8 @@ struct source_rollouts {
     struct rollout *rollouts;
     int64_t n_kept, kept_cap, *kept;
     int64_t batch;        /* number of the batch in hand, -1 = none */
-    bool ended, told_truncation;
+    int64_t first_group;  /* earlier ones were trained on before a resumed run's checkpoint */
+    bool ended, told_truncation, told_earlier;
     /* The record that showed the end of a group of unknown size, for the next one. */
     bool have_pending;
     struct example pending;

@@ -201,11 +201,16 @@ static void note_position(struct run *r)
 /* As after the last step: state.source is the position noted then. */
 static int save(struct run *r, bool done, struct err *err)
 {
+    struct checkpoint_save c = {.out = r->o->out, .optimizer = &r->opt, .state = &r->state,
+                                .tokenizer_from = r->o->model, .lineage = r->lineage,
+                                .keep = r->o->keep};
+
     r->state.done = done;
-    return checkpoint_save(&(struct checkpoint_save){.out = r->o->out, .optimizer = &r->opt,
-                                                     .state = &r->state,
-                                                     .tokenizer_from = r->o->model,
-                                                     .lineage = r->lineage, .keep = r->o->keep}, err);
+    if (checkpoint_save(&c, err) < 0)
+        return -1;
+    if (done || !r->hooks || !r->hooks->after_checkpoint)
+        return 0;
+    return r->hooks->after_checkpoint(r->hooks->self, r->state.step, r->state.source, err);
 }
 
 static void reserve(struct run *r, int64_t n)
@@ -272,6 +277,7 @@ static int update(struct run *r, struct err *err)
     return 0;
 }
 
+/* seconds: that the step took; negative for what is no step. */
 static void print_metrics(struct run *r, double seconds)
 {
     json_t *j = json_object();
@@ -280,8 +286,11 @@ static void print_metrics(struct run *r, double seconds)
     json_object_set_new(j, "step", json_integer(r->state.step));
     json_object_set_new(j, "time", json_number(now()));
     metrics_json(&r->metrics, j);
-    json_object_set_new(j, "num_tokens", json_integer(r->state.num_tokens));
-    json_object_set_new(j, "tokens_per_second", json_number(round((double)r->positions / seconds)));
+    if (seconds >= 0) {
+        json_object_set_new(j, "num_tokens", json_integer(r->state.num_tokens));
+        json_object_set_new(j, "tokens_per_second",
+                            json_number(round((double)r->positions / seconds)));
+    }
     json_write(&line, j);
     strbuf_addc(&line, '\n');
     if (!r->metrics_gone && (fwrite(line.buf, 1, line.len, stdout) != line.len || fflush(stdout) != 0)) {
@@ -289,7 +298,8 @@ static void print_metrics(struct run *r, double seconds)
         tool_abandon_stdout();
         log_warn("the reader of the metrics went away; training goes on");
     }
-    progress("step", r->state.step, r->o->steps, "loss %.4f", metrics_get(&r->metrics, "loss"));
+    if (seconds >= 0)
+        progress("step", r->state.step, r->o->steps, "loss %.4f", metrics_get(&r->metrics, "loss"));
     strbuf_release(&line);
     json_decref(j);
 }
@@ -316,7 +326,8 @@ static int step(struct run *r, struct err *err)
     r->state.num_tokens += r->positions;
     tool_counts.out++;
     if (r->hooks && r->hooks->evaluate &&
-        r->hooks->evaluate(r->hooks->self, r->model, r->state.step, &r->metrics, err) < 0)
+        r->hooks->evaluate(r->hooks->self, r->model, r->state.step, r->state.step == r->o->steps,
+                           &r->metrics, err) < 0)
         return -1;
     print_metrics(r, now() - began);
     if (r->hooks && r->hooks->after_step &&
@@ -334,6 +345,19 @@ static int stop_here(struct run *r, int64_t first, struct err *err)
     err_set(err, "stopped after step %lld; --resume goes on", (long long)r->state.step);
     err->status = EXIT_RESUMABLE;
     return -1;
+}
+
+/* The data ended before the last step that was asked for: what that one would have measured. */
+static int measure_end(struct run *r, struct err *err)
+{
+    metrics_clear(&r->metrics);
+    if (!r->hooks || !r->hooks->evaluate)
+        return 0;
+    if (r->hooks->evaluate(r->hooks->self, r->model, r->state.step, true, &r->metrics, err) < 0)
+        return -1;
+    if (r->metrics.n > 0)
+        print_metrics(r, -1);
+    return 0;
 }
 
 static int check_end(const struct run *r, struct err *err)
@@ -359,7 +383,9 @@ static int loop(struct run *r, struct err *err)
             note_position(r);
         if (rc < 0 || stop_requested())
             return stop_here(r, first, err);
-        if (rc == 0 && check_end(r, err) < 0)
+        if (rc == 0 && (check_end(r, err) < 0 || measure_end(r, err) < 0))
+            return -1;
+        if (rc == 0 && r->hooks && r->hooks->live && r->state.step > first && save(r, false, err) < 0)
             return -1;
         bool due = o->checkpoint_every > 0 && r->state.step % o->checkpoint_every == 0 &&
                    r->state.step != o->steps;
@@ -392,7 +418,7 @@ int train_run(const struct train_options *o, struct batch_source *src, const str
 
     if ((loss->needs & src->fields) != loss->needs)
         BUG("the source does not give what loss %s needs", loss->name);
-    if (o->resume && resume_is_done(o->out)) {
+    if (o->resume && resume_is_done(o->out, hooks && hooks->live ? o->steps : 0)) {
         log_info("%s is complete; nothing to do", o->out);
         return 0;
     }

@@ -65,11 +65,17 @@ int train_check_options(const struct train_options *o, struct err *err) WARN_UNU
 struct train_hooks {
     /* Before the first step of this process; `step` steps are done (0 unless resumed). */
     int (*before_first)(void *self, struct model *m, int64_t step, struct err *err);
-    /* Validation after `step` steps: adds to the step's metrics. */
-    int (*evaluate)(void *self, struct model *m, int64_t step, struct metrics *out, struct err *err);
+    /* Validation after `step` steps, `last` if there are no more: adds to the step's metrics. */
+    int (*evaluate)(void *self, struct model *m, int64_t step, bool last, struct metrics *out,
+                    struct err *err);
     /* After `step` steps are done (publishing). */
     int (*after_step)(void *self, struct model *m, int64_t step, struct err *err);
+    /* After a checkpoint on the way of `step` steps; source: what the source's save() gave. */
+    int (*after_checkpoint)(void *self, int64_t step, const json_t *source, struct err *err);
     void *self;
+    /* The input is made while it is read: if it ends before train_options.steps, its maker broke off,
+     * and --resume goes on. */
+    bool live;
     const json_t *lineage_inputs; /* array of {"path", "digest"}: the files read; or NULL */
     /* {"batch-tokens": 8192, ...}: the program's own options that decide the result, by their long
      * names.  --resume refuses to go on when one of them, or of train_options, has changed. */

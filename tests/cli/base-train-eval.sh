@@ -8,5 +8,13 @@ base-train -q --model m --out out --steps 5 --batch-tokens 64 --lr 1e-3 --eval-e
 jq -c '[.step, has("eval/held/loss"), has("eval/train/loss")]' metrics
 mean=$(tail -n 1 metrics | jq '.["eval/held/loss"]')
 model-eval -q --task bpb --model out held=held.shard | jq --argjson mean "$mean" '.results.held["loss,none"] - $mean | fabs < 1e-6'
+echo "-- the data ends before the steps do"
+for every in 2 5; do
+    base-train -q --model m --out out --overwrite --steps 9 --epochs 1 --batch-tokens 64 --lr 1e-3 --eval-every $every \
+        --eval-shard held=held.shard train.shard 2>&1 >metrics
+    jq -c '[.step, has("loss"), has("eval/held/loss")]' metrics
+    mean=$(jq -s 'map(.["eval/held/loss"] // empty) | last' metrics)
+    model-eval -q --task bpb --model out held=held.shard | jq --argjson mean "$mean" '.results.held["loss,none"] - $mean | fabs < 1e-6'
+done
 base-train -q --model m --out bad --steps 1 --eval-shard held.shard train.shard 2>&1
 base-train -q --model m --out bad --steps 1 --eval-shard held=missing.shard train.shard 2>&1

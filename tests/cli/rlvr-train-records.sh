@@ -39,3 +39,29 @@ echo "-- their own advantages"
 jq -c '. + {advantage: (if .reward > 0 then 2 else 0 end)}' good >own
 train --steps 2 --max-staleness -1 own 2>&1
 show
+echo "-- a live stream that begins too early after a resume, with a group of lost weights"
+{ head -n 2 good; roll 1 2 1 0; echo '{"group":2}'; } >first
+publish="--steps 4 --max-staleness -1 --checkpoint-every 1 --publish policy"
+train $publish first 2>&1
+jq -c '[.version, .groups, .next_group, .done, .stopped]' policy/credits.json
+{ cat good; roll 3 2 1 9; roll 3 2 0 1; roll 4 2 1 2; roll 4 2 0 2; } >again
+resume() {
+    rlvr-train -q --model m --out out --resume --prompts-per-step 1 --lr 1e-3 $publish "$@" >metrics 2>&1
+    echo "status $?"
+    grep -v '^{' metrics
+    jq -R -c 'fromjson? | [.step, .num_groups, .reward]' metrics
+}
+cp -r out kept
+resume again
+jq -c '[.version, .groups, .next_group, .done, .stopped]' policy/credits.json
+echo "-- the same, said to be new"
+rm -rf out && mv kept out
+resume --fresh-input again
+echo "-- a step whose gradient is not finite leaves weights, moments and their count alone"
+{ sed -n 1,2p good | jq -c '. + {advantage: 1e39}'; sed -n 1,2p good; } >infinite
+train --steps 2 --schedule constant --warmup-steps 0 infinite 2>&1
+mv out skipped
+train --steps 1 --schedule constant --warmup-steps 0 good 2>&1
+cmp out/model.safetensors skipped/model.safetensors && echo same
+cmp -s m/model.safetensors out/model.safetensors || echo "and it learns"
+train --steps 2 --max-bad-steps 1 infinite 2>&1

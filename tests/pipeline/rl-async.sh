@@ -31,6 +31,20 @@ done
 jq -s -e 'all(.[]; .num_sequences == 6) and any(.[]; .frac_reward_zero_std > 0)' live.metrics >/dev/null ||
     { echo "active sampling trained on groups without a signal"; cat live.metrics; exit 1; }
 
+# Groups that are stale as a whole, or that lose some or all of their records as bad, are made good.
+rm -rf policy-live live
+timeout 120 rollout-gen -q --follow policy-live --group 2 --max-tokens 16 --repeat 0 prompts.jsonl |
+    reward-verify -q --verifier random:0.5 |
+    jq --unbuffered -c 'if .group % 4 == 1 then .policy_version |= map(0) else . end
+        | if .group % 5 == 2 and .sample == 1 or .group % 7 == 3 then del(.reward) else . end' |
+    timeout 120 rlvr-train -q --model sft --publish policy-live --out live --steps 6 --prompts-per-step 3 \
+        --max-staleness 0 --skip-bad --rejects rejects --lr 1e-4 >live.metrics 2>err ||
+    { echo "a loop with stale and bad groups did not end"; tail err; exit 1; }
+jq -s -e 'length == 6 and all(.[]; .num_groups == 3) and any(.[]; .stale_dropped > 0)' live.metrics >/dev/null ||
+    { echo "stale and bad groups"; cat live.metrics; exit 1; }
+grep -q 'is stale and is left out' err && grep -q 'has only 0 of 2 usable' err && grep -q 'has only 1 of 2 usable' err ||
+    { echo "a kind of group did not come"; cat err; exit 1; }
+
 rollout-gen -q --model sft --group 4 --max-tokens 24 --repeat 2 prompts.jsonl | reward-verify -q --verifier random:0.5 >recorded.jsonl
 rl="rlvr-train -q --model sft --steps 20 --prompts-per-step 8 --minibatches 2 --max-staleness -1 --lr 1e-3 --checkpoint-every 3"
 $rl --out rl1 <recorded.jsonl >/dev/null

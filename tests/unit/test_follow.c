@@ -87,6 +87,15 @@ static void test_protocol(void)
     CHECK(follow_wait(&f, mine, 1000, 1, &err) == 0 && f.done);
     follow_release(&f);
 
+    /* the trainer goes on from an older checkpoint: its weights count, not the newest number */
+    CHECK(follow_init(&f, policy, &err) == 0);
+    CHECK(follow_poll(&f, mine, &err) == 1 && f.version == 12);
+    gen_publish(policy, 0, v0);
+    CHECK(follow_look(&f, &err) == 1);
+    CHECK(follow_poll(&f, mine, &err) == 1 && f.version == 0 && same_weights(mine, v0));
+    gen_publish(policy, 12, v1);
+    follow_release(&f);
+
     CHECK(follow_init(&f, policy, &err) == 0);
     CHECK(follow_wait_first(&f, 1, &dir, &err) == 0 && dir && f.version == 12);
     CHECK(dir && strcmp(dir + strlen(policy), "/v000012") == 0);
@@ -96,6 +105,48 @@ static void test_protocol(void)
     model_free(mine);
     model_free(v0);
     model_free(v1);
+}
+
+static void write_credits(const char *text)
+{
+    struct err err = {0};
+    char *credits = path_join(policy, "credits.json");
+    CHECK(file_write_atomic(credits, text, strlen(text), &err) == 0);
+    free(credits);
+}
+
+/* What a generator that is started anew makes of a trainer that was there before it. */
+static void test_restart(void)
+{
+    struct model *m = gen_model(PRECISION_FP32, 1), *v0 = gen_model(PRECISION_FP32, 2);
+    struct follow f;
+    struct err err = {0};
+    policy = fresh_dir();
+    gen_publish(policy, 0, v0);
+    write_credits("{\"groups\": 9, \"next_group\": 6, \"stopped\": true}");
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+
+    /* it stopped before we began, so it does not end us, and its credits are void */
+    CHECK(follow_init(&f, policy, &err) == 0);
+    CHECK(follow_poll(&f, m, &err) == 1 && !f.done && f.groups == 0);
+    check_failure(follow_wait(&f, m, FOLLOW_NEXT, 0.03, &err),
+                  "waited 0.03 s for '#/credits.json' to allow group 0: it allows 0 groups (is the "
+                  "trainer still running?)", &err);
+    write_credits("{\"groups\": 6, \"next_group\": 6}");
+    check_failure(follow_wait(&f, m, FOLLOW_NEXT, 0.03, &err),
+                  "waited 0.03 s for '#/credits.json' to allow group 6: it allows 6 groups (is the "
+                  "trainer still running?)", &err);
+    write_credits("{\"groups\": 7, \"next_group\": 6}");
+    CHECK(follow_wait(&f, m, FOLLOW_NEXT, 1, &err) == 0 && f.next_group == 6 && !f.done);
+
+    /* one that stops while we are there ends us */
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    write_credits("{\"groups\": 7, \"next_group\": 6, \"stopped\": true}");
+    CHECK(follow_wait(&f, m, 1000, 1, &err) == 0 && f.done);
+    follow_release(&f);
+    remove_dir(policy);
+    model_free(m);
+    model_free(v0);
 }
 
 static void test_damage(void)
@@ -153,6 +204,7 @@ static void test_waiting(void)
 int main(void)
 {
     test_protocol();
+    test_restart();
     test_damage();
     test_waiting();
     return check_done();

@@ -100,6 +100,103 @@ static void check_cispo(void)
     CHECK_CLOSE(metrics_get(&m, "clip_ratio/high_mean"), n_clipped / (double)trained(), 1e-9, 0);
 }
 
+/* CISPO's objective in double, w sg(min(r, 1 + clip_high)) A lp: the factor that the gradient takes for
+ * a constant is held at the log-probabilities `held`. */
+static double cispo_surrogate(const struct batch *b, const double *x, const float *held,
+                              double clip_high)
+{
+    double loss = 0;
+
+    for (int q = 0; q < SEQS; q++)
+        for (int i = seq_start[q]; i < seq_start[q + 1]; i++) {
+            double r = exp((double)held[i] - (double)b->old_logprobs[i]);
+            if (mask[i] != 0)
+                loss -= (double)weight[q] * fmin(r, 1 + clip_high) * (double)adv[i] * x[i];
+        }
+    return loss;
+}
+
+/* GSPO: min(s A, clamp(s) A) of the sequence's ratio, nothing held. */
+static double gspo_surrogate(const struct batch *b, const double *x, double low, double high)
+{
+    double loss = 0;
+
+    for (int q = 0; q < SEQS; q++) {
+        double sum = 0, n = 0;
+        for (int i = seq_start[q]; i < seq_start[q + 1]; i++) {
+            sum += mask[i] != 0 ? x[i] - (double)b->old_logprobs[i] : 0;
+            n += mask[i] != 0;
+        }
+        double s = exp(sum / n), a = (double)adv[seq_start[q]];
+        loss -= n * (double)weight[q] * fmin(s * a, fmin(fmax(s, 1 - low), 1 + high) * a);
+    }
+    return loss;
+}
+
+static void check_surrogate(int type)
+{
+    struct rl_options o = {.type = type, .clip_low = 0.02, .clip_high = 0.03};
+    struct loss_head h = loss_rl(&o);
+    struct batch b = make_batch(33);
+    static struct metrics m;
+    double x[N], at[2];
+    float d[N];
+    int n_zero = 0;
+
+    metrics_clear(&m);
+    h.eval(h.opt, &b, lp, d, &m);
+    for (int i = 0; i < N; i++)
+        x[i] = (double)lp[i];
+    for (int i = 0; i < N; i++) {
+        for (int side = 0; side < 2; side++) {
+            x[i] = (double)lp[i] + (side ? 1e-5 : -1e-5);
+            at[side] = type == RL_CISPO ? cispo_surrogate(&b, x, lp, o.clip_high)
+                                        : gspo_surrogate(&b, x, o.clip_low, o.clip_high);
+        }
+        x[i] = (double)lp[i];
+        CHECK_CLOSE(d[i], (at[1] - at[0]) / 2e-5, 1e-7, 1e-5);
+        n_zero += mask[i] != 0 && d[i] == 0;
+    }
+    /* GSPO clips whole answers, CISPO stops no token. */
+    CHECK(type == RL_GSPO ? n_zero > 0 && n_zero < trained() : n_zero == 0);
+}
+
+/* What lies on a bound is within it; the next float is not. */
+static void check_bounds(void)
+{
+    static const int32_t start[] = {0, 3};
+    static const float one[] = {1}, ones[] = {1, 1, 1}, base[] = {-1, -1, -1}, minus[] = {-1, -1, -1};
+    const float near[] = {-1, nextafterf(-1, 0), nextafterf(-1, -2)}; /* rho = 1, below, above */
+    struct batch b = {.n_tokens = 3, .n_seqs = 1, .seq_start = start, .seq_weight = one,
+                      .loss_mask = ones, .old_logprobs = base, .sampler_logprobs = near,
+                      .advantages = ones};
+    struct rl_options o = {.type = RL_CLIP, .clip_low = 1, .clip_high = 1e6,
+                           .correction = RL_CORRECT_ICEPOP, .icepop_low = 1, .icepop_high = 2};
+    static struct metrics m;
+    struct loss_head h = loss_rl(&o);
+    float d[3];
+
+    metrics_clear(&m);
+    h.eval(h.opt, &b, base, d, &m);
+    CHECK(d[0] == -1 && d[1] == 0 && d[2] < -1 + 1e-6F);
+    o.icepop_low = 0;
+    o.icepop_high = 1;
+    h.eval(h.opt, &b, base, d, &m);
+    CHECK(d[0] == -1 && d[1] < 0 && d[2] == 0);
+    o.correction = RL_CORRECT_TIS;
+    o.tis_cap = 1;
+    h.eval(h.opt, &b, base, d, &m);
+    CHECK(d[0] == -1 && d[1] > -1 && d[1] < 0 && d[2] == -1);
+    /* The clip: r = 1, above, below, with both bounds at 1. */
+    const float moved[] = {-1, nextafterf(-1, 0), nextafterf(-1, -2)};
+    o = (struct rl_options){.type = RL_CLIP};
+    h.eval(h.opt, &b, moved, d, &m);
+    CHECK(d[0] == -1 && d[1] == 0 && d[2] < 0);
+    b.advantages = minus;
+    h.eval(h.opt, &b, moved, d, &m);
+    CHECK(d[0] == 1 && d[1] > 0 && d[2] == 0);
+}
+
 /* The weight of rho = exp(old - sampler) on each token, against the uncorrected gradient. */
 static void check_correction(int type)
 {
@@ -174,6 +271,9 @@ int main(void)
         check_head("gspo", &h, 40 + (uint64_t)c);
     }
     check_cispo();
+    check_surrogate(RL_CISPO);
+    check_surrogate(RL_GSPO);
+    check_bounds();
     check_correction(RL_CORRECT_TIS);
     check_correction(RL_CORRECT_ICEPOP);
     check_clip_sides();

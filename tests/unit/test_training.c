@@ -35,8 +35,37 @@ static void test_schedule(void)
     o.warmup_steps = -1; /* by the ratio */
     o.warmup_ratio = 0.5;
     CHECK_CLOSE(schedule_lr(&o, 4, 20), 1, 0, 1e-12);
-    o.warmup_steps = 0;
-    CHECK_CLOSE(schedule_lr(&o, 0, 1), 2, 0, 1e-12); /* a run of one step */
+}
+
+/* The first and the last step of a run, and runs of one step, with and without warm-up. */
+static void test_schedule_edges(void)
+{
+    struct schedule_options o = {.lr = 2, .min_lr_ratio = 0.1, .decay_ratio = 0.25};
+    const double last[] = {[SCHEDULE_COSINE] = 0.2 + 0.9 * (1 + cos(M_PI * 19 / 20)),
+                           [SCHEDULE_LINEAR] = 2 - 1.8 * 19 / 20, [SCHEDULE_CONSTANT] = 2,
+                           [SCHEDULE_WSD] = 2 - 1.8 * 4 / 5};
+
+    for (int t = SCHEDULE_COSINE; t <= SCHEDULE_WSD; t++) {
+        o.type = t;
+        o.warmup_steps = 0;
+        CHECK_CLOSE(schedule_lr(&o, 0, 20), 2, 0, 1e-12);
+        CHECK_CLOSE(schedule_lr(&o, 19, 20), last[t], 0, 1e-12);
+        CHECK_CLOSE(schedule_lr(&o, 0, 1), 2, 0, 1e-12);
+        o.warmup_steps = 1;
+        CHECK_CLOSE(schedule_lr(&o, 0, 1), 2, 0, 1e-12);
+        o.warmup_steps = 40; /* longer than the run: it never arrives */
+        CHECK_CLOSE(schedule_lr(&o, 0, 20), 0.05, 0, 1e-12);
+        CHECK_CLOSE(schedule_lr(&o, 19, 20), 1, 0, 1e-12);
+        o.warmup_steps = -1;
+        o.warmup_ratio = 0.03; /* of one step: none */
+        CHECK_CLOSE(schedule_lr(&o, 0, 1), 2, 0, 1e-12);
+    }
+    o.type = SCHEDULE_WSD;
+    o.decay_ratio = 1; /* all of it after the warm-up */
+    o.warmup_steps = 10;
+    CHECK_CLOSE(schedule_lr(&o, 15, 20), 2 - 1.8 / 2, 0, 1e-12);
+    o.decay_ratio = 0; /* none */
+    CHECK_CLOSE(schedule_lr(&o, 19, 20), 2, 0, 1e-12);
 }
 
 static void test_shuffle(void)
@@ -158,6 +187,7 @@ int main(void)
 {
     pool_init(2);
     test_schedule();
+    test_schedule_edges();
     test_shuffle();
     test_adamw();
     test_advantages();
