@@ -119,8 +119,8 @@ say "reinforcement learning"
 rl() { # rl NAME VERIFIER-OPTIONS: a pipe with one edge back, the published policy; a core for each end
     rollout-gen -q --threads 1 --follow "policy-$1" --group 8 --max-tokens 96 --repeat 0 --shuffle --seed "$seed" data/rl-prompts.jsonl |
         reward-verify -q --threads 1 $2 |
-        rlvr-train -q --threads 1 --model dpo --publish "policy-$1" --out "$1" --steps "$(some 64)" --prompts-per-step 32 --max-staleness 2 \
-            --lr 3e-4 --schedule constant --weight-decay 0 --beta2 0.99 --seed "$seed" >"metrics/$1.jsonl"
+        rlvr-train -q --threads 1 --model sft-on-chosen --publish "policy-$1" --out "$1" --steps "$(some 90)" --prompts-per-step 32 --max-staleness 2 \
+            --lr 2.5e-4 --schedule linear --weight-decay 0 --beta2 0.99 --seed "$seed" >"metrics/$1.jsonl"
 }
 rl rlvr ""
 measure rlvr rlvr
