@@ -12,8 +12,7 @@ bool example_has(const json_t *obj, const char *key)
     return value && !json_is_null(value);
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static int read_sampling(const json_t *obj, struct example *e, struct err *err)
 {
