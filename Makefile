@@ -18,6 +18,9 @@ PREFIX  ?= /usr/local
 WERROR  ?= -Werror
 ROOMS   ?= base data net model gen train reward mix report
 
+.PHONY: all
+all:
+
 PKGS     = jansson libarchive libcurl libpcre2-8 libutf8proc libxxhash libzstd
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
            -Wformat=2 -Wcast-qual -Wnull-dereference -Wundef
@@ -54,7 +57,6 @@ LIB  = $(B)/libthinkpipe.a
 OBJECTS := $(LIB_OBJ) $(KERN_OBJ) $(REF_OBJ) $(TOOL_SRC:%.c=$(B)/%.o) $(UNIT_SRC:%.c=$(B)/%.o)
 $(OBJECTS): | build/build.deps
 
-.PHONY: all
 all: $(TOOLS:%=$(BIN)/%)
 
 $(LIB): $(LIB_OBJ) $(KERN_OBJ)
