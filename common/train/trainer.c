@@ -198,15 +198,30 @@ static void note_position(struct run *r)
     r->state.source = r->src->save(r->src->self);
 }
 
+/* What was read from a pipe has no name but a digest, which the source's position holds. */
+static json_t *lineage_so_far(const struct run *r)
+{
+    json_t *lineage = json_deep_copy(r->lineage);
+    const char *digest = json_string_value(json_object_get(r->state.source, "digest"));
+
+    if (digest && json_array_size(json_object_get(lineage, "inputs")) == 0)
+        lineage_add_input(lineage, "-", digest);
+    return lineage;
+}
+
 /* As after the last step: state.source is the position noted then. */
 static int save(struct run *r, bool done, struct err *err)
 {
+    json_t *lineage = lineage_so_far(r);
     struct checkpoint_save c = {.out = r->o->out, .optimizer = &r->opt, .state = &r->state,
-                                .tokenizer_from = r->o->model, .lineage = r->lineage,
+                                .tokenizer_from = r->o->model, .lineage = lineage,
                                 .keep = r->o->keep};
+    int rc;
 
     r->state.done = done;
-    if (checkpoint_save(&c, err) < 0)
+    rc = checkpoint_save(&c, err);
+    json_decref(lineage);
+    if (rc < 0)
         return -1;
     if (done || !r->hooks || !r->hooks->after_checkpoint)
         return 0;

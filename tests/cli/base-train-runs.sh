@@ -15,6 +15,7 @@ cat docs.shard docs.shard | train --steps 6 --threads 1 --out B >/dev/null
 same A B
 train --steps 6 --threads 2 --out C --seed 7 <docs.shard >/dev/null
 same A C
+jq -c '[.inputs[] | .path, (.digest | test("^[a-z0-9]+:[0-9a-f]+$"))]' C/lineage.json
 train --steps 100 --epochs 1 --out D docs.shard | jq -s 'map(.step) | max'
 echo "the same folder again:"
 train --steps 6 --out A docs.shard 2>&1
