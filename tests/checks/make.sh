@@ -1,9 +1,11 @@
 #!/bin/sh
 # A plain `make` builds every program: the first target of the Makefile is the whole.
-set -eu
-cd "$(dirname "$0")/../.."
-make -n B="$PWD/build/none" BIN="$PWD/build/none/bin" >"${TMPDIR:-/tmp}/plan.$$" && trap 'rm -f "${TMPDIR:-/tmp}/plan.$$"' EXIT
+set -u
+cd "$ROOT" || exit 1
+bad=0
+make -n B="$BUILD/none" BIN="$BUILD/none/bin" >"$BUILD/plan.txt" || exit 1
 for t in tools/*.c; do
     name=$(basename "$t" .c)
-    grep -q "build/none/bin/$name " "${TMPDIR:-/tmp}/plan.$$" || { echo "plain make does not build $name" >&2; exit 1; }
+    grep -q "build/test/none/bin/$name " "$BUILD/plan.txt" || { echo "plain make does not build $name"; bad=1; }
 done
+exit $bad
