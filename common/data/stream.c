@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "data/readahead.h"
 
 #define IO_BYTES ((size_t)256 << 10)
 #define RATIO_FROM_BYTES ((int64_t)10 << 20)
@@ -21,6 +22,7 @@ struct stream {
     char *name;
     int fd; /* -1: bytes come from source */
     struct stream_source source;
+    struct readahead *ahead; /* reads fd, if not NULL */
     bool regular;
     off_t start; /* where the descriptor stood when we got it */
 
@@ -91,6 +93,12 @@ bool stream_line_too_long(const struct stream *s)
     return s->too_long;
 }
 
+void stream_read_ahead(struct stream *s, size_t max_bytes)
+{
+    if (s->fd >= 0 && !s->regular && !s->ahead)
+        s->ahead = readahead_start(s->fd, max_bytes);
+}
+
 void stream_limit_ratio(struct stream *s, double ratio)
 {
     s->max_ratio = ratio;
@@ -105,7 +113,7 @@ static ssize_t read_raw(struct stream *s, void *buf, size_t n, struct err *err)
         got = s->source.read(s->source.self, buf, n, err);
     } else {
         do
-            got = read(s->fd, buf, n);
+            got = s->ahead ? readahead_read(s->ahead, buf, n) : read(s->fd, buf, n);
         while (got < 0 && errno == EINTR);
         if (got < 0)
             err_errno(err, "cannot read '%s'", s->name);
@@ -345,6 +353,8 @@ bool stream_ready(const struct stream *s)
         return true;
     if (s->pos < s->end && memchr(s->buf + s->pos, '\n', s->end - s->pos))
         return true;
+    if (s->ahead)
+        return readahead_ready(s->ahead);
     struct pollfd p = {.fd = s->fd, .events = POLLIN};
     return poll(&p, 1, 0) != 0;
 }
@@ -370,6 +380,7 @@ void stream_close(struct stream *s)
 {
     if (!s)
         return;
+    readahead_stop(s->ahead);
     archive_read_free(s->archive); /* NULL is fine */
     if (s->fd > STDIN_FILENO)
         close(s->fd);

@@ -41,6 +41,8 @@ ssize_t stream_peek(struct stream *s, const unsigned char **bytes, size_t n, str
 bool stream_line_too_long(const struct stream *s);
 /* True if a line, or the end, can probably be had without waiting. */
 bool stream_ready(const struct stream *s);
+/* From now on a thread reads up to max_bytes ahead (readahead.h); files are left as they are. */
+void stream_read_ahead(struct stream *s, size_t max_bytes);
 /* Compressed input that expands more than `ratio` times (looked at from 10 MB on) becomes an error;
  * for input from strangers.  0 = no limit, the default. */
 void stream_limit_ratio(struct stream *s, double ratio);

@@ -13,6 +13,9 @@
 #include "base/tool.h"
 #include "data/jsonl.h"
 
+/* Of a pipe: what a generator makes during a step waits here, not in the pipe. */
+#define READ_AHEAD ((size_t)64 << 20)
+
 static bool is_stdin(const char *path)
 {
     return strcmp(path, "-") == 0;
@@ -68,6 +71,7 @@ static int open_file(struct input *in, struct err *err)
         return -1;
     in->file = is_stdin(path) ? "stdin" : path;
     in->line = 0;
+    stream_read_ahead(in->stream, READ_AHEAD);
     if (shard_sniff(in->stream)) {
         in->shard = shard_reader_from(in->stream);
         if (!in->shard) {
