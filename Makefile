@@ -47,14 +47,21 @@ KOPT      = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
 ISA_base   =
 ISA_avx2   = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
-ISAS      = $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512,base)
+ISA_amx    = $(ISA_avx512) -mamx-tile -mamx-bf16 -DTP_AMX
+# AVX-512's and AMX's code on AVX2, bit for bit and slow: linked into tests only.
+ISA_emu512 = -mavx2 -mfma -DTP_EMULATE -Wno-psabi
+ISA_emuamx = $(ISA_emu512) -DTP_AMX
+X86       := $(filter x86_64,$(shell uname -m))
+ISAS      := base $(if $(X86),avx2 avx512 amx)
+EMULATED  := $(if $(X86),emu512 emuamx)
 KERN_OBJ := $(foreach i,$(ISAS),$(CPU_SRC:%.c=$(B)/%.$(i).o)) $(B)/kernels/open.o
+EMU_OBJ  := $(foreach i,$(EMULATED),$(CPU_SRC:%.c=$(B)/%.$(i).o))
 REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)
 
 LIB  = $(B)/libthinkpipe.a
 
 # What is compiled needs the libraries first: build/NAME.deps is there once NAME's packages are.
-OBJECTS := $(LIB_OBJ) $(KERN_OBJ) $(REF_OBJ) $(TOOL_SRC:%.c=$(B)/%.o) $(UNIT_SRC:%.c=$(B)/%.o)
+OBJECTS := $(LIB_OBJ) $(KERN_OBJ) $(EMU_OBJ) $(REF_OBJ) $(TOOL_SRC:%.c=$(B)/%.o) $(UNIT_SRC:%.c=$(B)/%.o)
 $(OBJECTS): | build/build.deps
 
 all: $(TOOLS:%=$(BIN)/%)
@@ -72,18 +79,18 @@ $(B)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(CPPFLAGS) $$(BASE_CFLAGS) -fPIE $$(KOPT) $$(ISA_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach i,$(ISAS),$(eval $(call ISA_RULE,$(i))))
+$(foreach i,$(ISAS) $(EMULATED),$(eval $(call ISA_RULE,$(i))))
 
 $(BIN)/%: $(B)/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(LIB)
+$(B)/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(EMU_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d)
+-include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(EMU_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 	@mkdir -p $(@D)

@@ -1,4 +1,5 @@
 /* open.c - which CPU backend: the best one that this machine has, or the one named. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,44 +8,96 @@
 
 extern const struct ops ops_cpu_base;
 #if defined(__x86_64__)
-extern const struct ops ops_cpu_avx2, ops_cpu_avx512;
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+extern const struct ops ops_cpu_avx2, ops_cpu_avx512, ops_cpu_amx;
 #endif
 
 struct isa {
     const char *name;
     const struct ops *ops;
-    int supported;
+    bool (*supported)(void);
+    int fp32_parts; /* see cpu_state */
+    const char *dev_name; /* NULL = the table's */
+};
+
+static bool always(void)
+{
+    return true;
+}
+
+#if defined(__x86_64__)
+
+static bool have_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool have_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("fma");
+}
+
+/* The processor has bf16 tiles, the system saves them, and lets this process use them: threads get
+ * the permission with it. */
+static bool have_amx(void)
+{
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, OSXSAVE = 1 << 27, TILE_STATE = 3 << 17,
+           ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    unsigned a, b, c, d, low, high;
+    if (!have_avx512() || !__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE))
+        return false;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low & TILE_STATE) != TILE_STATE || !__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
+        !(d & AMX_BF16) || !(d & AMX_TILE))
+        return false;
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+}
+
+#endif
+
+static const struct isa isas[] = {
+/* best first; those whose fp32 is not plain fp32 are never picked unasked */
+#if defined(__x86_64__)
+    {"amx", &ops_cpu_amx, have_amx, 0, NULL},
+    {"avx512", &ops_cpu_avx512, have_avx512, 0, NULL},
+    {"avx2", &ops_cpu_avx2, have_avx2, 0, NULL},
+    {"amx-bf16x3", &ops_cpu_amx, have_amx, 2, "cpu/amx-bf16x3"},
+    {"amx-bf16x6", &ops_cpu_amx, have_amx, 3, "cpu/amx-bf16x6"},
+#endif
+    {"base", &ops_cpu_base, always, 0, NULL},
 };
 
 /* NULL with *error set when THINKPIPE_CPU names what is not there. */
-static const struct ops *pick(const char **error)
+static const struct isa *pick(const char **error)
 {
-    const struct isa isas[] = {
-    /* best first */
-#if defined(__x86_64__)
-        {"avx512", &ops_cpu_avx512,
-         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("fma")},
-        {"avx2", &ops_cpu_avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
-#endif
-        {"base", &ops_cpu_base, 1},
-    };
     const char *wanted = getenv("THINKPIPE_CPU");
     if (wanted && !*wanted)
         wanted = NULL;
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        if (wanted && strcmp(wanted, isas[i].name) != 0)
+        if (wanted ? strcmp(wanted, isas[i].name) != 0 : isas[i].fp32_parts > 0)
             continue;
-        if (isas[i].supported)
-            return isas[i].ops;
+        if (isas[i].supported())
+            return &isas[i];
         if (wanted) {
             *error = "THINKPIPE_CPU names an instruction set that this processor lacks";
             return NULL;
         }
     }
-    *error = "THINKPIPE_CPU names no known instruction set (base, avx2, avx512)";
+    *error = "THINKPIPE_CPU names no known instruction set (base, avx2, avx512, amx, amx-bf16x3, "
+             "amx-bf16x6)";
     return NULL;
+}
+
+const char *dev_cpu_name(void)
+{
+    const char *error;
+    const struct isa *isa = pick(&error);
+    return !isa ? error : isa->dev_name ? isa->dev_name : isa->ops->name;
 }
 
 int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_for parallel_for,
@@ -55,16 +108,18 @@ int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_
         *error = "the CPU backend computes in float32 or bfloat16";
         return -1;
     }
-    const struct ops *ops = pick(error);
-    if (!ops)
+    const struct isa *isa = pick(error);
+    if (!isa)
         return -1;
-    dev->backend = calloc(1, sizeof(struct cpu_state));
-    if (!dev->backend) {
+    struct cpu_state *state = calloc(1, sizeof *state);
+    if (!state) {
         *error = "out of memory";
         return -1;
     }
-    dev->ops = ops;
-    dev->name = ops->name;
+    state->fp32_parts = isa->fp32_parts;
+    dev->backend = state;
+    dev->ops = isa->ops;
+    dev->name = isa->dev_name ? isa->dev_name : isa->ops->name;
     dev->dtype = dtype;
     dev->acc = DTYPE_F32;
     dev->n_threads = n_threads > 1 && parallel_for ? n_threads : 1;

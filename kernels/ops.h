@@ -239,6 +239,16 @@ struct logprob_backward_args {
     int64_t n, vocab, stride;
 };
 
+/* tokens[i] = the first whose cumulative probability under softmax(inv_temp[i] * logits[i]) exceeds
+ * u[i] in [0, 1); with u[i] < 0 the lowest id of the largest logit.  Never a token of probability 0. */
+struct draw_args {
+    int32_t *tokens;      /* [n] */
+    const void *logits;   /* [n, stride] acc */
+    const void *inv_temp; /* [n] acc, or NULL = 1 */
+    const double *u;      /* [n] */
+    int64_t n, vocab, stride;
+};
+
 /* AdamW (Loshchilov and Hutter, arXiv:1711.05101) on fp32 masters:
  *   g = grad * grad_scale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2
  *   master -= lr * (m / bias1 / (sqrt(v / bias2) + eps) + weight_decay * master)
@@ -289,17 +299,24 @@ struct ops {
     /* -- loss -- */
     void (*logprob)(struct dev *dev, const struct logprob_args *a);
     void (*logprob_backward)(struct dev *dev, const struct logprob_backward_args *a);
+    void (*draw)(struct dev *dev, const struct draw_args *a);
     /* -- optimiser -- */
     void (*adamw)(struct dev *dev, const struct adamw_args *a);
     double (*sum_squares)(struct dev *dev, const void *x, int64_t n); /* acc; fixed order */
 };
 
 /* Opens the best CPU backend for this machine (or the one named by the environment variable
- * THINKPIPE_CPU: base, avx2, avx512), with dtype F32 or BF16.  Returns 0, or -1 with *error set to
- * a static text.  dev is zeroed first. */
+ * THINKPIPE_CPU), with dtype F32 or BF16.  Returns 0, or -1 with *error set to a static text.  dev
+ * is zeroed first.  Backends, each with bits of its own:
+ *   base, avx2, avx512   fp32 multiply-adds of 4, 8 or 16 lanes
+ *   amx                  matrix products of bf16 on AMX tiles, the rest as avx512
+ *   amx-bf16x3, -bf16x6  products of fp32 too, as 3 or 6 products of bf16 parts: relative error
+ *                        about 4e-6 and 1e-7; only when named */
 int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_for parallel_for,
                  const char **error);
 void dev_close(struct dev *dev);
+/* The name that dev_open_cpu() would give, or its error. */
+const char *dev_cpu_name(void);
 static inline const char *dev_error(const struct dev *dev)
 {
     return dev->error;

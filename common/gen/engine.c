@@ -75,6 +75,7 @@ struct engine {
     float *logits;     /* [rows, vocab] */
     int32_t *drawn;
     float *truncated_logprobs, *logprobs, *entropy, *inv_temp;
+    double *u;
 };
 
 const char *finish_reason_name(enum finish_reason r)
@@ -201,6 +202,7 @@ void engine_free(struct engine *e)
     free(e->logprobs);
     free(e->entropy);
     free(e->inv_temp);
+    free(e->u);
     free(e->samplers);
     free(e->slots);
     free(e->seqs);
@@ -479,20 +481,40 @@ static void reserve_draws(struct engine *e, int64_t n)
     e->logprobs = xreallocarray(e->logprobs, cap, sizeof(float));
     e->entropy = xreallocarray(e->entropy, cap, sizeof(float));
     e->inv_temp = xreallocarray(e->inv_temp, cap, sizeof(float));
+    e->u = xreallocarray(e->u, cap, sizeof *e->u);
 }
 
-static void draw_row(void *arg, int64_t i, int thread)
+static void draw_truncated(void *arg, int64_t i, int thread)
 {
     struct engine *e = arg;
-    const struct sequence *s = e->rows.out_seq[i];
-    const struct gen_request *q = &s->req;
-    struct rng rng;
-    rng_init(&rng, q->seed, "rollout-gen", q->record, q->sample);
-    double u = rng_uniform_at(&rng, (uint64_t)s->n_tokens);
-    float *logprob = sampling_truncates(&q->sampling) ? &e->truncated_logprobs[i] : NULL;
-    e->drawn[i] = sampler_draw(&e->samplers[thread], &q->sampling,
-                               e->logits + i * e->m->cfg.vocab_size, u, logprob);
-    e->inv_temp[i] = sampling_inv_temp(&q->sampling);
+    const struct gen_request *q = &e->rows.out_seq[i]->req;
+    if (sampling_truncates(&q->sampling))
+        e->drawn[i] = sampler_draw(&e->samplers[thread], &q->sampling,
+                                   e->logits + i * e->m->cfg.vocab_size, e->u[i],
+                                   &e->truncated_logprobs[i]);
+}
+
+/* The whole distribution is drawn from where the logits are; a cut one needs them here. */
+static void draw_rows(struct engine *e)
+{
+    const struct rows *r = &e->rows;
+    bool truncates = false;
+    for (int64_t i = 0; i < r->n_out; i++) {
+        const struct sequence *s = r->out_seq[i];
+        const struct gen_request *q = &s->req;
+        struct rng rng;
+        rng_init(&rng, q->seed, "rollout-gen", q->record, q->sample);
+        e->u[i] = rng_uniform_at(&rng, (uint64_t)s->n_tokens);
+        if (q->sampling.temperature <= 0)
+            e->u[i] = -1;
+        e->inv_temp[i] = sampling_inv_temp(&q->sampling);
+        truncates |= sampling_truncates(&q->sampling);
+    }
+    model_row_draw(e->m, e->inv_temp, e->u, e->drawn);
+    if (!truncates)
+        return;
+    model_row_logits(e->m, e->logits);
+    pool_for(r->n_out, draw_truncated, e);
 }
 
 static bool stops(const struct sequence *s, int32_t token)
@@ -544,8 +566,7 @@ int engine_step(struct engine *e, struct err *err)
     if (r->n_out == 0)
         return 0;
     reserve_draws(e, r->n_out);
-    model_row_logits(e->m, e->logits);
-    pool_for(r->n_out, draw_row, e);
+    draw_rows(e);
     model_row_logprobs(e->m, e->drawn, e->inv_temp, e->logprobs, e->entropy);
     for (int64_t i = 0; i < r->n_out; i++)
         if (accept_token(e, i, err) < 0)

@@ -1,4 +1,4 @@
-/* sampler.c - drawing a token from a row of logits, reproducibly. */
+/* sampler.c - drawing a token from a truncated distribution, reproducibly. */
 #include "gen/sampler.h"
 
 #include <math.h>
@@ -142,8 +142,8 @@ static int64_t truncate(struct sampler *s, const struct sampling *how, const flo
     return kept;
 }
 
-static int32_t draw_truncated(struct sampler *s, const struct sampling *how, const float *logits,
-                              double u, float *logprob)
+int32_t sampler_draw(struct sampler *s, const struct sampling *how, const float *logits, double u,
+                     float *logprob)
 {
     double mass, sum = 0;
     int64_t n = truncate(s, how, logits, &mass), i = 0;
@@ -153,41 +153,8 @@ static int32_t draw_truncated(struct sampler *s, const struct sampling *how, con
             break;
     }
     int32_t token = n > 0 ? key_id(s->keys[i]) : 0; /* 0: logits that are no numbers */
-    if (logprob)
-        *logprob = (float)log((double)s->p[token] / mass);
+    *logprob = (float)log((double)s->p[token] / mass);
     return token;
-}
-
-static int32_t draw_whole(struct sampler *s, const struct sampling *how, const float *logits,
-                          double u, float *logprob)
-{
-    double total = exponentials(s, how, logits), sum = 0;
-    int32_t token = 0;
-    for (int64_t i = 0; i < s->vocab; i++) {
-        if (!(s->p[i] > 0))
-            continue;
-        token = (int32_t)i; /* the last with a chance, should rounding leave the sum short */
-        sum += (double)s->p[i];
-        if (sum > u * total)
-            break;
-    }
-    if (logprob)
-        *logprob = (float)log((double)s->p[token] / total);
-    return token;
-}
-
-int32_t sampler_draw(struct sampler *s, const struct sampling *how, const float *logits, double u,
-                     float *logprob)
-{
-    if (how->temperature <= 0) {
-        int32_t token = argmax(logits, s->vocab);
-        if (logprob)
-            *logprob = sampler_logprob(s, how, logits, token);
-        return token;
-    }
-    if (sampling_truncates(how))
-        return draw_truncated(s, how, logits, u, logprob);
-    return draw_whole(s, how, logits, u, logprob);
 }
 
 float sampler_logprob(struct sampler *s, const struct sampling *how, const float *logits, int32_t token)

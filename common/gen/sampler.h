@@ -39,12 +39,12 @@ struct sampler {
 };
 void sampler_init(struct sampler *s, int64_t vocab);
 void sampler_release(struct sampler *s);
-/* Draws with u in [0, 1).  If logprob is not NULL it gets the log-probability under the truncated,
- * renormalised distribution (with no truncation the caller uses the logprob op instead, for its
- * bits). */
+/* Draws with u in [0, 1) where sampling_truncates() (the model draws from the whole distribution:
+ * model_row_draw()).  logprob gets the log-probability under the truncated, renormalised
+ * distribution. */
 int32_t sampler_draw(struct sampler *s, const struct sampling *how, const float *logits, double u,
                      float *logprob);
-/* The same log-probability for a given token; -inf if it is cut off. */
+/* The log-probability of a given token under any of them; -inf if it is cut off. */
 float sampler_logprob(struct sampler *s, const struct sampling *how, const float *logits, int32_t token);
 
 #endif

@@ -128,3 +128,17 @@ void model_row_logprobs(struct model *m, const int32_t *targets, const float *in
     if (entropy)
         download_acc(m, entropy, a->entropy, n);
 }
+
+void model_row_draw(struct model *m, const float *inv_temp, const double *u, int32_t *tokens)
+{
+    struct model_state *s = m->state;
+    const int64_t n = s->n_row_logits;
+    struct draw_args a = {.tokens = tokens, .logits = s->row_logits,
+                          .inv_temp = s->cached.inv_temp, .u = u, .n = n,
+                          .vocab = m->cfg.vocab_size, .stride = m->cfg.vocab_size};
+
+    if (n < 1)
+        return;
+    upload_acc(m, s->cached.inv_temp, inv_temp, n);
+    m->dev.ops->draw(&m->dev, &a);
+}

@@ -1,217 +1,118 @@
-/* attention.c - causal attention over packed sequences and over a KV cache.
+/* attention.c - causal attention over packed sequences.
  *
- * Both pass through attend(), so they agree bit by bit.  A query row makes two passes over its
- * keys: scores, their maximum, exponentials and their sum (LANES partial sums, lane = position %
- * LANES, then a fixed tree), and then one chain over ascending keys per output element.  It always
- * covers whole blocks of LANES keys by absolute position; a key that is masked has probability 0,
- * which leaves a chain as it is.  Rows of one call share the reading of K and V, no arithmetic.
+ * A thread takes a block of QB queries and the query heads of one key head.  Scores are computed
+ * once; their maximum, exponentials and sum follow (the sum in LANES partial sums, by key % LANES,
+ * then a fixed tree), and then one chain over ascending keys per output element.  Whole blocks of
+ * LANES keys by absolute position are covered; a masked key has probability 0, which leaves a
+ * chain as it is.
  */
-#include "kernels/cpu/cpu.h"
-
-#define ROWS 8 /* query rows worked on together */
-
-#if VW == 16
-#define KEYS_4_ROWS 4 /* most rows for which 4 (2) blocks of keys fit the registers */
-#define KEYS_2_ROWS 8
-#define VALUES_4_ROWS 4
-#elif VW == 8
-#define KEYS_4_ROWS 1
-#define KEYS_2_ROWS 3
-#define VALUES_4_ROWS 2
-#else
-#define KEYS_4_ROWS 0
-#define KEYS_2_ROWS 0
-#define VALUES_4_ROWS 2
-#endif
-
-struct query {
-    int64_t row, head, pos;
-};
-
-struct attn {
-    struct dev *dev;
-    const void *q;
-    void *out;
-    float *lse;
-    int64_t n_heads, n_kv_heads, head_dim, q_stride, window;
-    float scale;
-};
-
-/* Where rows of one block of positions look: blocks [first, first + n). */
-struct span {
-    int64_t first, n;
-};
-
-static struct span block_span(const struct query *q, int rows, int64_t window)
-{
-    int64_t low = q[0].pos;
-    for (int r = 1; r < rows; r++)
-        low = min_i64(low, q[r].pos);
-    low = window > 0 ? max_i64(0, low - window + 1) : 0;
-    return (struct span){low / LANES, q[0].pos / LANES - low / LANES + 1};
-}
-
-/* Scores lie as A of the product with V does: [K_BLOCK keys][row][A_STRIDE]. */
-static void scores(const struct kv_view *kv, const float *q, int rows, struct span s, float *p)
-{
-    const int64_t per_chunk = K_BLOCK / LANES, block = LANES * kv->head_dim;
-    for (int64_t b = 0; b < s.n;) {
-        int64_t left = min_i64(s.n - b, per_chunk - b % per_chunk);
-        int np = left >= 4 && rows <= KEYS_4_ROWS ? 4 : left >= 2 && rows <= KEYS_2_ROWS ? 2 : 1;
-        struct tile t = {
-            .a = q,
-            .b = elem(kv->k, kv->dtype, (s.first + b) * block),
-            .ldb = LANES,
-            .panel = block,
-            .K = kv->head_dim,
-            .c = p + b / per_chunk * ROWS * A_STRIDE + b % per_chunk * LANES,
-            .ldc = A_STRIDE,
-            .b_bf16 = kv->dtype == DTYPE_BF16,
-        };
-        tile_run(&t, TILE_ROWS, np, LV, rows);
-        b += np;
-    }
-}
-
-static float *score_at(float *p, int r, int64_t key)
-{
-    return p + (key / K_BLOCK * ROWS + r) * A_STRIDE + key % K_BLOCK;
-}
-
-/* Turns row r's scores into exponentials; returns their sum, and the maximum in *max. */
-static float exponentials(const struct query *q, int r, struct span s, int64_t window, float *p,
-                          float *max)
-{
-    int64_t n = s.n * LANES, own = q->pos - s.first * LANES;
-    if (window > 0)
-        for (int64_t j = 0; j <= own - window; j++)
-            *score_at(p, r, j) = -INFINITY;
-    for (int64_t j = own + 1; j < n; j++)
-        *score_at(p, r, j) = -INFINITY;
-    vf m = vset(-INFINITY), sum[LV] = {{0}};
-    for (int64_t j = 0; j < n; j += VW)
-        m = vmax(m, vload(score_at(p, r, j)));
-    *max = lanes_max(m);
-    vf shift = vset(*max);
-    for (int64_t j = 0; j < n; j += LANES) {
-        float *x = score_at(p, r, j);
-        for (int i = 0; i < LV; i++) {
-            vf e = vexp(vload(x + i * VW) - shift);
-            vstore(x + i * VW, e);
-            sum[i] += e;
-        }
-    }
-    return lanes_sum(sum);
-}
-
-static void values(const struct kv_view *kv, const float *p, int rows, struct span s, float *out)
-{
-    int64_t n = s.n * LANES, vectors = kv->v_dim / VW;
-    for (int64_t j = 0; j < n; j += K_BLOCK)
-        for (int64_t v = 0; v < vectors;) {
-            int64_t left = vectors - v;
-            int nv = left >= 4 && rows <= VALUES_4_ROWS ? 4 : left >= 2 ? 2 : 1;
-            struct tile t = {
-                .a = p + j / K_BLOCK * ROWS * A_STRIDE,
-                .b = elem(kv->v, kv->dtype, (s.first * LANES + j) * kv->v_dim + v * VW),
-                .ldb = kv->v_dim,
-                .K = min_i64(K_BLOCK, n - j),
-                .c = out + v * VW,
-                .ldc = A_STRIDE,
-                .b_bf16 = kv->dtype == DTYPE_BF16,
-                .load = j > 0,
-            };
-            tile_run(&t, TILE_ROWS, 1, nv, rows);
-            v += nv;
-        }
-}
-
-static size_t attend_scratch(int64_t max_len)
-{
-    int64_t chunks = (round_up(max_len, LANES) + K_BLOCK - 1) / K_BLOCK + 1;
-    return (size_t)((2 + chunks) * ROWS * A_STRIDE) * sizeof(float);
-}
-
-/* At most ROWS query rows of one key head, all within one block of LANES positions. */
-static void attend(const struct attn *a, const struct kv_view *kv, const struct query *query,
-                   int rows, float *scratch)
-{
-    float *q = scratch, *out = q + ROWS * A_STRIDE, *p = out + ROWS * A_STRIDE;
-    struct span s = block_span(query, rows, a->window);
-    for (int r = 0; r < rows; r++) {
-        float *x = q + r * A_STRIDE;
-        load_row(x, a->q, a->dev->dtype, query[r].row * a->q_stride + query[r].head * a->head_dim,
-                 a->head_dim);
-        for (int64_t d = 0; d < a->head_dim; d++)
-            x[d] *= a->scale;
-    }
-    scores(kv, q, rows, s, p);
-    float sum[ROWS];
-    for (int r = 0; r < rows; r++) {
-        float max;
-        sum[r] = exponentials(query + r, r, s, a->window, p, &max);
-        if (a->lse)
-            a->lse[query[r].row * a->n_heads + query[r].head] = max + logf(sum[r]);
-    }
-    values(kv, p, rows, s, out);
-    for (int r = 0; r < rows; r++) {
-        float *x = out + r * A_STRIDE, inverse = 1.0f / sum[r];
-        for (int64_t d = 0; d < kv->v_dim; d++)
-            x[d] *= inverse;
-        store_row(a->out, a->dev->dtype, (query[r].row * a->n_heads + query[r].head) * a->head_dim,
-                  x, a->head_dim);
-    }
-}
-
-/* n rows at consecutive positions of one block, and the query heads of one key head. */
-static void attend_group(const struct attn *a, const struct kv_view *kv, int64_t row, int64_t pos,
-                         int64_t n, int64_t kv_head, float *scratch)
-{
-    int64_t group = a->n_heads / a->n_kv_heads;
-    struct query q[ROWS];
-    int rows = 0;
-    for (int64_t i = 0; i < n * group; i++) {
-        q[rows++] = (struct query){row + i / group, kv_head * group + i % group, pos + i / group};
-        if (rows == ROWS || i == n * group - 1) {
-            attend(a, kv, q, rows, scratch);
-            rows = 0;
-        }
-    }
-}
-
-/* -- packed sequences -- */
+#include "kernels/cpu/attention.h"
 
 struct sequences {
-    struct attn attn;
+    struct dev *dev;
     const struct attention_args *a;
-    int64_t *first_block; /* [n_seqs + 1]: blocks of the sequences before */
+    int64_t dim;
+    int64_t *first_key; /* [n_seqs + 1]: rows of keys of the sequences before */
+    int64_t *first_block; /* [n_seqs + 1]: blocks of queries of the sequences before */
     float *kv;
 };
 
-static struct kv_view sequence_view(const struct sequences *j, int64_t seq, int64_t head)
+static struct keys keys_of(const struct sequences *j, int64_t seq, int64_t head)
 {
-    int64_t n = j->first_block[seq + 1] - j->first_block[seq];
-    int64_t before = j->first_block[seq] * j->a->n_kv_heads + head * n;
-    return kv_view(j->kv + before * kv_elems(1, j->a->head_dim), DTYPE_F32, n, j->a->head_dim);
+    int64_t n = j->first_key[seq + 1] - j->first_key[seq];
+    int64_t before = j->first_key[seq] * j->a->n_kv_heads + head * n;
+    float *k = j->kv + 2 * before * j->dim;
+    return (struct keys){k, k + n * j->dim, j->dim, j->a->head_dim};
 }
 
-static void pack_sequence(void *arg, int64_t i, int thread)
+static void copy_sequence(void *arg, int64_t i, int thread)
 {
     const struct sequences *j = arg;
     const struct attention_args *a = j->a;
     int64_t seq = i / a->n_kv_heads, head = i % a->n_kv_heads;
-    struct kv_view kv = sequence_view(j, seq, head);
+    int64_t rows = j->first_key[seq + 1] - j->first_key[seq];
+    int64_t len = a->seq_start[seq + 1] - a->seq_start[seq];
+    struct keys kv = keys_of(j, seq, head);
     (void)thread;
-    kv_pack_rows(&kv, a->k, a->v, j->attn.dev->dtype,
-                 a->seq_start[seq] * a->kv_stride + head * a->head_dim, a->kv_stride,
-                 a->seq_start[seq + 1] - a->seq_start[seq]);
+    for (int64_t r = 0; r < len; r++) {
+        int64_t at = (a->seq_start[seq] + r) * a->kv_stride + head * a->head_dim;
+        load_row(kv.k + r * kv.dim, a->k, j->dev->dtype, at, a->head_dim);
+        load_row(kv.v + r * kv.dim, a->v, j->dev->dtype, at, a->head_dim);
+    }
+    memset(kv.k + len * kv.dim, 0, (size_t)((rows - len) * kv.dim) * sizeof(float));
+    memset(kv.v + len * kv.dim, 0, (size_t)((rows - len) * kv.dim) * sizeof(float));
+}
+
+/* Scores to exponentials; each lane's sum and maximum. */
+static void exponentials(float *s, int64_t n_keys, float *sum, float *max)
+{
+    vf m[2], part[LANES][2];
+    m[0] = m[1] = vset(-INFINITY);
+    for (int64_t j = 0; j < n_keys; j++)
+        for (int i = 0; i < 2; i++)
+            m[i] = vmax(m[i], vload(s + j * QB + i * VW));
+    memset(part, 0, sizeof part);
+    for (int64_t j = 0; j < n_keys; j += LANES)
+        for (int64_t l = 0; l < LANES; l++)
+            for (int i = 0; i < 2; i++) {
+                float *x = s + (j + l) * QB + i * VW;
+                vf e = vexp(vload(x) - m[i]);
+                vstore(x, e);
+                part[l][i] += e;
+            }
+    for (int step = LANES / 2; step; step /= 2)
+        for (int l = 0; l < step; l++)
+            for (int i = 0; i < 2; i++)
+                part[l][i] += part[l + step][i];
+    for (int i = 0; i < 2; i++) {
+        vstore(sum + i * VW, part[0][i]);
+        vstore(max + i * VW, m[i]);
+    }
+}
+
+static size_t attend_scratch(int64_t longest, int64_t dim)
+{
+    return (size_t)((3 * dim + round_up(longest, LANES)) * QB) * sizeof(float);
+}
+
+/* n <= QB queries of one head, at positions from pos of the sequence that starts at row0. */
+static void attend(const struct sequences *j, const struct keys *kv, int64_t row0, int64_t pos,
+                   int64_t n, int64_t head, float *scratch)
+{
+    const struct attention_args *a = j->a;
+    float *x = scratch, *t = x + QB * kv->dim, *out = t + QB * kv->dim, *s = out + QB * kv->dim;
+    float sum[QB], max[QB];
+    struct key_span keys = keys_seen(pos, n, a->window);
+    int64_t row = row0 + pos;
+    load_queries(x, a->q, j->dev->dtype, row * a->q_stride + head * a->head_dim, a->q_stride, n,
+                 (float)a->scale, kv);
+    transpose_queries(t, x, kv->dim);
+    key_products(kv, kv->k, t, keys, s);
+    mask_scores(s, keys, pos, a->window);
+    exponentials(s, keys.end - keys.first, sum, max);
+    for (int64_t k = keys.first; k < keys.end; k += K_BLOCK)
+        dim_products((struct tile){.a = s + (k - keys.first) * QB, .lda = QB,
+                                   .b = kv->v + k * kv->dim, .ldb = kv->dim,
+                                   .K = min_i64(K_BLOCK, keys.end - k), .c = out, .ldc = kv->dim,
+                                   .load = k > keys.first},
+                     TILE_COLS, kv->dim, n);
+    for (int64_t r = 0; r < n; r++) {
+        float *y = out + r * kv->dim, inverse = 1.0f / sum[r];
+        for (int64_t d = 0; d < kv->dim; d += VW)
+            vstore(y + d, vload(y + d) * inverse);
+        store_row(a->out, j->dev->dtype, ((row + r) * a->n_heads + head) * a->head_dim, y,
+                  a->head_dim);
+        if (a->lse)
+            ((float *)a->lse)[(row + r) * a->n_heads + head] = max[r] + logf(sum[r]);
+    }
 }
 
 static void attend_block(void *arg, int64_t i, int thread)
 {
     const struct sequences *j = arg;
     const struct attention_args *a = j->a;
-    int64_t block = i / a->n_kv_heads, head = i % a->n_kv_heads;
+    int64_t block = i / a->n_kv_heads, kv_head = i % a->n_kv_heads;
+    int64_t group = a->n_heads / a->n_kv_heads;
     int64_t low = 0, high = a->n_seqs; /* the last sequence that starts at or before the block */
     while (high - low > 1) {
         int64_t mid = (low + high) / 2;
@@ -220,101 +121,40 @@ static void attend_block(void *arg, int64_t i, int thread)
         else
             high = mid;
     }
-    int64_t pos = (block - j->first_block[low]) * LANES;
-    int64_t n = min_i64(LANES, a->seq_start[low + 1] - a->seq_start[low] - pos);
-    struct kv_view kv = sequence_view(j, low, head);
-    attend_group(&j->attn, &kv, a->seq_start[low] + pos, pos, n, head,
-                 thread_scratch(j->attn.dev, thread));
+    int64_t row0 = a->seq_start[low], pos = (block - j->first_block[low]) * QB;
+    int64_t n = min_i64(QB, a->seq_start[low + 1] - row0 - pos);
+    struct keys kv = keys_of(j, low, kv_head);
+    for (int64_t h = 0; h < group; h++)
+        attend(j, &kv, row0, pos, n, kv_head * group + h, thread_scratch(j->dev, thread));
 }
 
 void cpu_attention(struct dev *dev, const struct attention_args *a)
 {
+    struct sequences j = {.dev = dev, .a = a, .dim = round_up(a->head_dim, LANES)};
+    int64_t keys = 0, longest = 0, blocks = 0;
     if (a->head_dim > MAX_HEAD_DIM) {
         fail(dev, "head_dim above 256 is not supported");
         return;
     }
-    struct sequences j = {
-        .attn = {dev, a->q, a->out, a->lse, a->n_heads, a->n_kv_heads, a->head_dim, a->q_stride,
-                 a->window, (float)a->scale},
-        .a = a,
-    };
-    int64_t blocks = 0, longest = 0;
     for (int64_t s = 0; s < a->n_seqs; s++) {
         int64_t len = a->seq_start[s + 1] - a->seq_start[s];
-        blocks += kv_blocks(len);
+        keys += round_up(len, LANES);
         longest = max_i64(longest, len);
     }
-    size_t table = (size_t)round_up(a->n_seqs + 1, 8) * sizeof(int64_t);
-    size_t kv = (size_t)(blocks * a->n_kv_heads * kv_elems(1, a->head_dim)) * sizeof(float);
+    size_t table = (size_t)round_up(2 * (a->n_seqs + 1), 8) * sizeof(int64_t);
+    size_t kv = (size_t)(2 * keys * a->n_kv_heads * j.dim) * sizeof(float);
     char *shared = cpu_shared(dev, table + kv);
-    if (!shared || !cpu_scratch(dev, attend_scratch(longest)))
+    if (!shared || !cpu_scratch(dev, attend_scratch(longest, j.dim)))
         return;
-    j.first_block = (int64_t *)(void *)shared;
+    j.first_key = (int64_t *)(void *)shared;
+    j.first_block = j.first_key + a->n_seqs + 1;
     j.kv = (float *)(void *)(shared + table);
-    j.first_block[0] = 0;
-    for (int64_t s = 0; s < a->n_seqs; s++)
-        j.first_block[s + 1] = j.first_block[s] + kv_blocks(a->seq_start[s + 1] - a->seq_start[s]);
-    cpu_for(dev, a->n_seqs * a->n_kv_heads, pack_sequence, &j);
+    j.first_key[0] = j.first_block[0] = 0;
+    for (int64_t s = 0; s < a->n_seqs; s++) {
+        int64_t len = a->seq_start[s + 1] - a->seq_start[s];
+        j.first_key[s + 1] = j.first_key[s] + round_up(len, LANES);
+        j.first_block[s + 1] = blocks += (len + QB - 1) / QB;
+    }
+    cpu_for(dev, a->n_seqs * a->n_kv_heads, copy_sequence, &j);
     cpu_for(dev, blocks * a->n_kv_heads, attend_block, &j);
-}
-
-/* -- cache -- */
-
-/* Rows that follow each other in one block of a slot read K and V together. */
-struct run {
-    int64_t row, n;
-};
-
-struct cached {
-    struct attn attn;
-    const struct attention_cached_args *a;
-    struct run *runs;
-    void *cache; /* a->cache; only read */
-};
-
-static void attend_run(void *arg, int64_t i, int thread)
-{
-    const struct cached *j = arg;
-    const struct attention_cached_args *a = j->a;
-    struct run run = j->runs[i / a->shape.n_kv_heads];
-    int64_t head = i % a->shape.n_kv_heads;
-    struct kv_view kv =
-        kv_slot_view(j->cache, j->attn.dev->dtype, &a->shape, a->slot[run.row], head);
-    attend_group(&j->attn, &kv, run.row, a->pos[run.row], run.n, head,
-                 thread_scratch(j->attn.dev, thread));
-}
-
-static int64_t find_runs(const struct attention_cached_args *a, struct run *runs, int64_t *longest)
-{
-    int64_t n = 0;
-    *longest = 0;
-    for (int64_t i = 0; i < a->n; i++) {
-        *longest = max_i64(*longest, a->pos[i] + 1);
-        if (i && a->slot[i] == a->slot[i - 1] && a->pos[i] == a->pos[i - 1] + 1 &&
-            a->pos[i] % LANES)
-            runs[n - 1].n++;
-        else
-            runs[n++] = (struct run){i, 1};
-    }
-    return n;
-}
-
-void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a)
-{
-    if (a->shape.head_dim > MAX_HEAD_DIM) {
-        fail(dev, "head_dim above 256 is not supported");
-        return;
-    }
-    struct cached j = {
-        .attn = {dev, a->q, a->out, NULL, a->n_heads, a->shape.n_kv_heads, a->shape.head_dim,
-                 a->q_stride, a->window, (float)a->scale},
-        .a = a,
-    };
-    memcpy(&j.cache, &a->cache, sizeof j.cache);
-    j.runs = cpu_shared(dev, (size_t)max_i64(1, a->n) * sizeof *j.runs);
-    if (!j.runs)
-        return;
-    int64_t longest, n = find_runs(a, j.runs, &longest);
-    if (cpu_scratch(dev, attend_scratch(longest)))
-        cpu_for(dev, n * a->shape.n_kv_heads, attend_run, &j);
 }

@@ -1,7 +1,8 @@
 /* cpu.h - shared by the CPU kernels; private to this folder.
  *
- * Every file here is compiled once per instruction set with -DISA=base|avx2|avx512.  Names that
- * cross files get the ISA as a suffix, so that the three copies link into one program.
+ * Every file here is compiled once per instruction set with -DISA=base|avx2|avx512|amx (amx with
+ * -DTP_AMX: matrix tiles beside AVX-512's vectors).  Names that cross files get the ISA as a suffix,
+ * so that the copies link into one program.
  */
 #ifndef TP_KERNELS_CPU_CPU_H
 #define TP_KERNELS_CPU_CPU_H
@@ -33,6 +34,11 @@
 #define cpu_linear_backward_weight ISA_NAME(cpu_linear_backward_weight)
 #define gemm_run ISA_NAME(gemm_run)
 #define gemm_pack_transposed ISA_NAME(gemm_pack_transposed)
+#define amx_packed_elems ISA_NAME(amx_packed_elems)
+#define amx_pack_a ISA_NAME(amx_pack_a)
+#define amx_pack_b ISA_NAME(amx_pack_b)
+#define amx_panel ISA_NAME(amx_panel)
+#define amx_done ISA_NAME(amx_done)
 #define cpu_embedding ISA_NAME(cpu_embedding)
 #define cpu_embedding_backward ISA_NAME(cpu_embedding_backward)
 #define cpu_rmsnorm ISA_NAME(cpu_rmsnorm)
@@ -41,7 +47,6 @@
 #define cpu_swiglu ISA_NAME(cpu_swiglu)
 #define cpu_swiglu_backward ISA_NAME(cpu_swiglu_backward)
 #define cpu_add ISA_NAME(cpu_add)
-#define kv_pack_rows ISA_NAME(kv_pack_rows)
 #define cpu_attention ISA_NAME(cpu_attention)
 #define cpu_attention_backward ISA_NAME(cpu_attention_backward)
 #define cpu_kv_cache_bytes ISA_NAME(cpu_kv_cache_bytes)
@@ -50,6 +55,7 @@
 #define cpu_attention_cached ISA_NAME(cpu_attention_cached)
 #define cpu_logprob ISA_NAME(cpu_logprob)
 #define cpu_logprob_backward ISA_NAME(cpu_logprob_backward)
+#define cpu_draw ISA_NAME(cpu_draw)
 #define cpu_adamw ISA_NAME(cpu_adamw)
 #define cpu_sum_squares ISA_NAME(cpu_sum_squares)
 
@@ -108,16 +114,21 @@ static inline void *elem_mut(void *p, enum dtype t, int64_t i)
     return (char *)p + i * (int64_t)dtype_bytes(t);
 }
 
-/* A row of a panel is two vectors: a call of memcpy would cost more than it copies. */
+/* Rows are short: a call of memcpy would cost as much as it copies. */
 static inline void copy_floats(float *dst, const float *src, int64_t n)
 {
-    if (n == 2 * VW) { /* NR */
-        vf lo = vload(src), hi = vload(src + VW);
-        vstore(dst, lo);
-        vstore(dst + VW, hi);
+    int64_t i = 0;
+    if (n > 512) {
+        memcpy(dst, src, (size_t)n * 4);
         return;
     }
-    memcpy(dst, src, (size_t)n * 4);
+    for (; i + 2 * VW <= n; i += 2 * VW) {
+        vf lo = vload(src + i), hi = vload(src + i + VW);
+        vstore(dst + i, lo);
+        vstore(dst + i + VW, hi);
+    }
+    for (; i < n; i++)
+        dst[i] = src[i];
 }
 
 /* dst[0, n) = src[i0, i0 + n) */
@@ -161,7 +172,7 @@ static inline void store_row(void *dst, enum dtype t, int64_t i0, const float *s
  *
  * C[rows, np * nv * VW] (+)= A[rows, K] B[K, columns], one fused multiply-add chain per element
  * over ascending k, from zero or (load) from what C holds; so cutting K changes no bit.
- * A is fp32, A_STRIDE apart: row-major (TILE_ROWS) or k-major (TILE_COLS).  B's columns are np
+ * A is fp32, lines of lda: rows (TILE_ROWS) or columns (TILE_COLS).  B's columns are np
  * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, fp32 or bf16. */
 #define K_BLOCK 256
 #define A_STRIDE 272 /* 17 cache lines: rows do not fall onto the same cache set */
@@ -173,6 +184,11 @@ static inline void store_row(void *dst, enum dtype t, int64_t i0, const float *s
 #else
 #define TILE_ACC 8
 #endif
+#ifdef TP_AMX
+#define TILES 1 /* has matrix tiles */
+#else
+#define TILES 0
+#endif
 #define NR (2 * VW)       /* columns of a weight panel */
 #define MR (TILE_ACC / 2) /* rows of the tile that goes with it */
 
@@ -180,6 +196,7 @@ enum tile_order { TILE_ROWS, TILE_COLS };
 
 struct tile {
     const float *a;
+    int64_t lda;
     const void *b;
     int64_t ldb, panel; /* elements */
     int64_t K;
@@ -229,10 +246,6 @@ static inline struct kv_view kv_slot_view(void *cache, enum dtype t, const struc
     return kv_view(elem_mut(cache, t, at), t, blocks, s->head_dim);
 }
 
-/* Packs n rows from position 0; row i is at element at + i * stride of k and v. */
-void kv_pack_rows(const struct kv_view *kv, const void *k, const void *v, enum dtype from,
-                  int64_t at, int64_t stride, int64_t n);
-
 #define MAX_HEAD_DIM K_BLOCK
 
 /* -- the table's other entries -- */
@@ -257,6 +270,7 @@ void cpu_kv_copy(struct dev *dev, const struct kv_copy_args *a);
 void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a);
 void cpu_logprob(struct dev *dev, const struct logprob_args *a);
 void cpu_logprob_backward(struct dev *dev, const struct logprob_backward_args *a);
+void cpu_draw(struct dev *dev, const struct draw_args *a);
 void cpu_adamw(struct dev *dev, const struct adamw_args *a);
 double cpu_sum_squares(struct dev *dev, const void *x, int64_t n);
 

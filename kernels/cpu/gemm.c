@@ -15,6 +15,10 @@
 static void pack_a(const struct gemm *g, float *dst, int64_t m0, int64_t rows, int64_t k0,
                    int64_t n_k)
 {
+    if (TILES && g->parts) {
+        amx_pack_a(g, (uint16_t *)(void *)dst, m0, rows, k0, n_k);
+        return;
+    }
     if (g->a_order == TILE_ROWS)
         for (int64_t r = 0; r < rows; r++)
             load_floats(dst + r * A_STRIDE, g->a, g->w, (m0 + r) * g->lda + k0, n_k);
@@ -90,7 +94,7 @@ static void store_panel(const struct gemm *g, const float *c, int64_t m0, int64_
 /* How many panels to run side by side. */
 static int panels_at_once(const struct gemm *g, int64_t rows, int64_t left)
 {
-    if (g->b_layout != B_PANELS)
+    if (g->b_layout != B_PANELS || (TILES && g->parts))
         return 1;
     if (left >= 4 && rows * 8 <= TILE_ACC && rows <= 2)
         return 4;
@@ -99,24 +103,51 @@ static int panels_at_once(const struct gemm *g, int64_t rows, int64_t left)
     return 1;
 }
 
+/* A thread's copies of A and B, as the tile wants them, and its part of C. */
 struct buffers {
     float *a, *b, *c;
+    int64_t configured; /* amx_panel()'s */
 };
+
+/* Floats of a block's A and B. */
+static int64_t a_floats(const struct gemm *g)
+{
+    if (TILES && g->parts)
+        return round_up(g->block_rows, 32) * K_BLOCK * g->parts / 2;
+    return A_STRIDE * A_STRIDE;
+}
+
+static int64_t b_floats(const struct gemm *g)
+{
+    return TILES && g->parts ? K_BLOCK * NR * g->parts / 2 : K_BLOCK * NR;
+}
 
 static struct buffers thread_buffers(const struct gemm *g, int thread)
 {
-    struct buffers f;
-    f.a = thread_scratch(g->dev, thread);
-    f.b = f.a + A_STRIDE * A_STRIDE;
-    f.c = f.b + K_BLOCK * NR;
+    struct buffers f = {.a = thread_scratch(g->dev, thread)};
+    f.b = f.a + a_floats(g);
+    f.c = f.b + b_floats(g);
     return f;
 }
 
+/* fp32 rows are read where they are. */
+static bool direct_a(const struct gemm *g)
+{
+    return g->w == DTYPE_F32 && g->a_order == TILE_ROWS && !(TILES && g->parts);
+}
+
+/* The chain of multiply-adds ends in C itself, and starts there with accumulate. */
+static bool direct_c(const struct gemm *g)
+{
+    return g->c_type == DTYPE_F32 && !g->bias;
+}
+
 static struct tile panel_tile(const struct gemm *g, const struct buffers *f, int64_t panel,
-                              int64_t k0, int64_t n_k)
+                              int64_t m0, int64_t k0, int64_t n_k)
 {
     struct tile t = {
-        .a = f->a, .b = f->b, .ldb = NR, .K = n_k, .load = k0 > 0, .b_bf16 = g->w == DTYPE_BF16};
+        .a = direct_a(g) ? (const float *)g->a + m0 * g->lda + k0 : f->a,
+        .lda = direct_a(g) ? g->lda : A_STRIDE, .b = f->b, .ldb = NR, .K = n_k, .b_bf16 = g->w == DTYPE_BF16};
     if (g->b_layout == B_PANELS) {
         t.b = elem(g->b, g->w, (panel * g->K + k0) * NR);
         t.panel = g->K * NR;
@@ -129,32 +160,81 @@ static struct tile panel_tile(const struct gemm *g, const struct buffers *f, int
     return t;
 }
 
+/* Where a block stands. */
+struct place {
+    int64_t m0, rows, k0, n_k;
+};
+
+/* np panels of C, from zero or (load) from what c holds. */
+static void run_panels(const struct gemm *g, struct buffers *f, const struct place *at,
+                       int64_t panel, int np, float *c, int64_t ldc, bool load)
+{
+    if (TILES && g->parts) {
+        const uint16_t *b = (const uint16_t *)(const void *)f->b;
+        if (g->b_layout == B_PANELS)
+            b = (const uint16_t *)g->b + panel * amx_packed_elems(NR, g->K, g->parts) +
+                amx_packed_elems(NR, at->k0, g->parts);
+        else
+            amx_pack_b(g, (uint16_t *)(void *)f->b, panel, at->k0, at->n_k);
+        amx_panel((const uint16_t *)(const void *)f->a, b, at->n_k, g->parts, c, ldc, at->rows,
+                  load, &f->configured);
+        return;
+    }
+    struct tile t = panel_tile(g, f, panel, at->m0, at->k0, at->n_k);
+    t.c = c;
+    t.ldc = ldc;
+    t.load = load;
+    tile_run(&t, g->a_order, np, 2, at->rows);
+}
+
+/* In C itself; the last panel, if it is not whole, through a copy. */
+static void run_direct(const struct gemm *g, struct buffers *f, const struct place *at,
+                       int64_t panel, int np)
+{
+    bool load = g->accumulate || at->k0 > 0;
+    float *c = (float *)g->c + at->m0 * g->N + panel * NR;
+    int64_t n = g->N - panel * NR, width = np * NR;
+    if (n >= width) {
+        run_panels(g, f, at, panel, np, c, g->N, load);
+        return;
+    }
+    for (int64_t r = 0; r < at->rows; r++)
+        for (int64_t i = 0; i < width; i++)
+            f->c[r * width + i] = load && i < n ? c[r * g->N + i] : 0;
+    run_panels(g, f, at, panel, np, f->c, width, load);
+    for (int64_t r = 0; r < at->rows; r++)
+        memcpy(c + r * g->N, f->c + r * width, (size_t)n * sizeof(float));
+}
+
 static void gemm_block(void *arg, int64_t i, int thread)
 {
     const struct gemm *g = arg;
     struct buffers f = thread_buffers(g, thread);
-    int64_t m0 = i / g->n_col_blocks * g->block_rows;
-    int64_t rows = min_i64(g->block_rows, g->M - m0);
+    struct place at = {.m0 = i / g->n_col_blocks * g->block_rows};
+    at.rows = min_i64(g->block_rows, g->M - at.m0);
     int64_t first = i % g->n_col_blocks * g->block_panels;
     int64_t last = min_i64((g->N + NR - 1) / NR, first + g->block_panels);
     bool single = g->K <= K_BLOCK; /* then one panel's C at a time is enough */
-    int64_t k0 = 0;
     do {
-        int64_t n_k = min_i64(K_BLOCK, g->K - k0);
-        bool done = k0 + n_k >= g->K;
-        pack_a(g, f.a, m0, rows, k0, n_k);
+        at.n_k = min_i64(K_BLOCK, g->K - at.k0);
+        if (!direct_a(g))
+            pack_a(g, f.a, at.m0, at.rows, at.k0, at.n_k);
         for (int64_t p = first; p < last;) {
-            int np = panels_at_once(g, rows, last - p);
-            struct tile t = panel_tile(g, &f, p, k0, n_k);
-            t.c = single ? f.c : f.c + (p - first) * rows * NR;
-            t.ldc = np * NR;
-            tile_run(&t, g->a_order, np, 2, rows);
-            if (done)
-                store_panel(g, t.c, m0, rows, p * NR, t.ldc);
+            int np = panels_at_once(g, at.rows, last - p);
+            if (direct_c(g)) {
+                run_direct(g, &f, &at, p, np);
+            } else {
+                float *c = single ? f.c : f.c + (p - first) * at.rows * NR;
+                run_panels(g, &f, &at, p, np, c, np * NR, at.k0 > 0);
+                if (at.k0 + at.n_k >= g->K)
+                    store_panel(g, c, at.m0, at.rows, p * NR, np * NR);
+            }
             p += np;
         }
-        k0 += n_k;
-    } while (k0 < g->K);
+        at.k0 += at.n_k;
+    } while (at.k0 < g->K);
+    if (TILES && f.configured)
+        amx_done();
 }
 
 /* Blocks as large as the caches like, but several per thread and none below a few microseconds. */
@@ -185,9 +265,10 @@ void gemm_run(struct dev *dev, struct gemm *g)
     if (g->M <= 0 || g->N <= 0)
         return;
     g->dev = dev;
+    g->parts = gemm_parts(dev);
     choose_blocks(g, dev->n_threads);
-    int64_t c = g->block_rows * max_i64(WIDE, g->K <= K_BLOCK ? 0 : g->block_panels) * NR;
-    if (!cpu_scratch(dev, (size_t)(A_STRIDE * A_STRIDE + K_BLOCK * NR + c) * sizeof(float)))
+    int64_t c = g->block_rows * max_i64(WIDE, g->K <= K_BLOCK || direct_c(g) ? 0 : g->block_panels) * NR;
+    if (!cpu_scratch(dev, (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float)))
         return;
     cpu_for(dev, (g->M + g->block_rows - 1) / g->block_rows * g->n_col_blocks, gemm_block, g);
 }

@@ -28,15 +28,6 @@ static void put_row(const struct kv_view *kv, int64_t pos, const void *k, const 
     store_row(kv->v, kv->dtype, pos * kv->v_dim, row, kv->v_dim);
 }
 
-void kv_pack_rows(const struct kv_view *kv, const void *k, const void *v, enum dtype from,
-                  int64_t at, int64_t stride, int64_t n)
-{
-    if (n % LANES)
-        zero_block(kv, n / LANES);
-    for (int64_t i = 0; i < n; i++)
-        put_row(kv, i, k, v, from, at + i * stride);
-}
-
 size_t cpu_kv_cache_bytes(struct dev *dev, const struct kv_shape *s)
 {
     return (size_t)(s->n_slots * s->n_kv_heads * kv_elems(kv_blocks(s->max_len), s->head_dim)) *

@@ -3,28 +3,39 @@
 
 size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K)
 {
+    int parts = gemm_parts(dev);
+    if (TILES && parts)
+        return (size_t)amx_packed_elems(N, K, parts) * 2;
     return (size_t)round_up(N, NR) * (size_t)K * dtype_bytes(dev->dtype);
 }
 
-struct pack_job {
-    enum dtype t;
-    void *dst;
-    const void *w;
-    int64_t N, K;
-};
-
 static void pack_panels(void *arg, int64_t first, int64_t last, int thread)
 {
-    const struct pack_job *j = arg;
+    const struct gemm *g = arg;
     (void)thread;
-    for (int64_t p = first; p < last; p++)
-        gemm_pack_transposed(elem_mut(j->dst, j->t, p * j->K * NR), j->w, j->t, j->N, j->K, p * NR,
-                             0, j->K);
+    for (int64_t p = first; p < last; p++) {
+        if (TILES && g->parts) {
+            uint16_t *dst = g->c;
+            amx_pack_b(g, dst + p * amx_packed_elems(NR, g->K, g->parts), p, 0, g->K);
+            continue;
+        }
+        gemm_pack_transposed(elem_mut(g->c, g->w, p * g->K * NR), g->b, g->w, g->N, g->ldb, p * NR,
+                             0, g->K);
+    }
 }
 
 void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K)
 {
-    struct pack_job j = {dev->dtype, packed, w, N, K};
+    struct gemm j = {
+        .N = N,
+        .K = K,
+        .b = w,
+        .ldb = K,
+        .b_layout = B_TRANSPOSED,
+        .w = dev->dtype,
+        .c = packed,
+        .parts = gemm_parts(dev),
+    };
     cpu_rows(dev, (N + NR - 1) / NR, K * NR, pack_panels, &j);
 }
 

@@ -21,7 +21,7 @@ INLINE vf load_b(const void *b, bool bf16, int64_t i)
 INLINE void tile_body(const struct tile *t, const int mr, const int np, const int nv,
                       const bool bf16, const bool cols)
 {
-    const int64_t step_r = cols ? 1 : A_STRIDE, step_k = cols ? A_STRIDE : 1;
+    const int64_t step_r = cols ? 1 : t->lda, step_k = cols ? t->lda : 1;
     const int64_t ldb = t->ldb, panel = t->panel, ldc = t->ldc, K = t->K;
     const int n = np * nv;
     const float *a = t->a;
@@ -138,7 +138,7 @@ void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64
     while (rows > 0) {
         int64_t mr = rows <= most ? rows : rows >= 2 * most ? most : (rows + 1) / 2;
         fn[mr](&part);
-        part.a += order == TILE_COLS ? mr : mr * A_STRIDE;
+        part.a += order == TILE_COLS ? mr : mr * t->lda;
         part.c += mr * t->ldc;
         rows -= mr;
     }

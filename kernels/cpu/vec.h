@@ -4,6 +4,8 @@
  * word for it (fused multiply-add at a fixed place, bf16 widening, max) and where every ISA must
  * do the same thing in every copy of the code: a compiler that is free to contract a*b+c could
  * fuse one copy and not the other, and rows would no longer agree bit by bit.
+ *
+ * TP_EMULATE gives AVX-512's width to AVX2, two registers a vector: tests only.
  */
 #ifndef TP_KERNELS_CPU_VEC_H
 #define TP_KERNELS_CPU_VEC_H
@@ -16,7 +18,7 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(TP_EMULATE)
 #define VW 16
 #elif defined(__AVX2__)
 #define VW 8
@@ -76,7 +78,7 @@ static inline vf vzero_below(vf value, vf x, float limit)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), value);
 }
 
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(TP_EMULATE)
 
 static inline vf vfma(vf a, vf b, vf c)
 {
@@ -108,10 +110,23 @@ static inline vf vzero_below(vf value, vf x, float limit)
 
 #else
 
+#ifdef TP_EMULATE
+static inline vf vfma(vf a, vf b, vf c)
+{
+    union halves {
+        vf v;
+        __m256 h[2];
+    } x = {a}, y = {b}, z = {c};
+    for (int i = 0; i < 2; i++)
+        z.h[i] = _mm256_fmadd_ps(x.h[i], y.h[i], z.h[i]);
+    return z.v;
+}
+#else
 static inline vf vfma(vf a, vf b, vf c)
 {
     return a * b + c;
 }
+#endif
 
 static inline vf vmax(vf a, vf b)
 {
@@ -121,7 +136,9 @@ static inline vf vmax(vf a, vf b)
 
 static inline vf vload_bf16(const uint16_t *p)
 {
-    vu u = {p[0], p[1], p[2], p[3]};
+    vu u;
+    for (int i = 0; i < VW; i++)
+        u[i] = p[i];
     return (vf)(u << 16);
 }
 
@@ -186,6 +203,48 @@ static inline vf vexp(vf x)
     vi half = k >> 1;
     p = p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
     return vzero_below(p, x, low);
+}
+
+/* The lanes' numbers from `first` on. */
+static inline vi vindex(int32_t first)
+{
+    vi v;
+    for (int i = 0; i < VW; i++)
+        v[i] = first + i;
+    return v;
+}
+
+/* r[i][j] and r[j][i] change places: for each bit of the index, halves of pairs do. */
+#define VLOW(s, l) (((l) & (s)) ? VW + (l) - (s) : (l))
+#define VHIGH(s, l) (((l) & (s)) ? VW + (l) : (l) + (s))
+#define VLANES4(F, s) F(s, 0), F(s, 1), F(s, 2), F(s, 3)
+#define VLANES8(F, s) VLANES4(F, s), F(s, 4), F(s, 5), F(s, 6), F(s, 7)
+#if VW == 16
+#define VLANES(F, s)                                                                               \
+    VLANES8(F, s), F(s, 8), F(s, 9), F(s, 10), F(s, 11), F(s, 12), F(s, 13), F(s, 14), F(s, 15)
+#elif VW == 8
+#define VLANES VLANES8
+#else
+#define VLANES VLANES4
+#endif
+#define VSTAGE(r, s)                                                                               \
+    for (int i = 0; i < VW; i++)                                                                   \
+        if (!(i & (s))) {                                                                          \
+            vf low = (r)[i], high = (r)[i + (s)];                                                  \
+            (r)[i] = __builtin_shufflevector(low, high, VLANES(VLOW, s));                          \
+            (r)[i + (s)] = __builtin_shufflevector(low, high, VLANES(VHIGH, s));                   \
+        }
+
+static inline __attribute__((always_inline)) void vtranspose(vf r[VW])
+{
+    VSTAGE(r, 1)
+    VSTAGE(r, 2)
+#if VW > 4
+    VSTAGE(r, 4)
+#endif
+#if VW > 8
+    VSTAGE(r, 8)
+#endif
 }
 
 /* Sum and maximum of LANES partial results, in one fixed tree. */

@@ -45,6 +45,31 @@ void ref_logprob_backward(struct dev *dev, const struct logprob_backward_args *a
     }
 }
 
+static int32_t largest(const double *row, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t v = 1; v < n; v++)
+        if (row[v] > row[best])
+            best = v;
+    return (int32_t)best;
+}
+
+void ref_draw(struct dev *dev, const struct draw_args *a)
+{
+    (void)dev;
+    for (int64_t i = 0; i < a->n; i++) {
+        const double *row = (const double *)a->logits + i * a->stride;
+        double t = a->inv_temp ? ((const double *)a->inv_temp)[i] : 1, total = 0, below = 0;
+        int32_t best = largest(row, a->vocab);
+        for (int64_t v = 0; v < a->vocab; v++)
+            total += exp(t * (row[v] - row[best]));
+        int64_t v = 0;
+        while (v < a->vocab - 1 && (below += exp(t * (row[v] - row[best]))) <= a->u[i] * total)
+            v++;
+        a->tokens[i] = a->u[i] < 0 ? best : (int32_t)v;
+    }
+}
+
 void ref_adamw(struct dev *dev, const struct adamw_args *a)
 {
     double *w = a->master, *m = a->m, *v = a->v;

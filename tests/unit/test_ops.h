@@ -4,6 +4,7 @@
 
 #include "base/pool.h"
 #include "base/rng.h"
+#include "kernels/cpu/state.h"
 #include "kernels/ops.h"
 #include "kernels/ref/ref.h"
 #include "tests/unit/check.h"
@@ -76,17 +77,39 @@ static inline int32_t *random_ints(int64_t n, int64_t below)
     return x;
 }
 
-static const char *const isa_names[] = {"base", "avx2", "avx512"};
-#define N_ISAS 3
+/* The emulated ones run AVX-512's and AMX's code on AVX2. */
+static const char *const isa_names[] = {"base", "avx2", "avx512", "amx", "amx-bf16x3", "amx-bf16x6",
+                                        "emu512", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6"};
+#define N_ISAS 10
+#define FIRST_EMULATED 6
+
+#if defined(__x86_64__)
+extern const struct ops ops_cpu_emu512, ops_cpu_emuamx;
+
+static inline bool emulate(struct dev *dev, int isa)
+{
+    struct cpu_state *s = dev->backend;
+    dev->ops = isa == FIRST_EMULATED ? &ops_cpu_emu512 : &ops_cpu_emuamx;
+    s->fp32_parts = isa > FIRST_EMULATED + 1 ? isa - FIRST_EMULATED : 0;
+    dev->name = isa_names[isa];
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#else
+static inline bool emulate(struct dev *dev, int isa)
+{
+    (void)dev, (void)isa;
+    return false;
+}
+#endif
 
 /* False where this processor lacks it. */
 static inline bool open_isa(struct dev *dev, int isa, enum dtype t, int threads)
 {
     const char *error = NULL;
-    setenv("THINKPIPE_CPU", isa_names[isa], 1);
+    setenv("THINKPIPE_CPU", isa < FIRST_EMULATED ? isa_names[isa] : "", 1);
     bool ok = dev_open_cpu(dev, t, threads, pool_for, &error) == 0;
     unsetenv("THINKPIPE_CPU");
-    return ok;
+    return ok && (isa < FIRST_EMULATED || emulate(dev, isa));
 }
 
 #endif

@@ -351,6 +351,33 @@ static void case_logprob(struct dev *dev, struct results *r, const int *p)
     free(targets);
 }
 
+/* n, vocab, padding, scale, flags: 1 = inv_temp; every seventh row takes the largest */
+static void case_draw(struct dev *dev, struct results *r, const int *p)
+{
+    int64_t n = p[0], vocab = p[1], stride = p[1] + p[2];
+    int32_t *tokens = random_ints(n, 1);
+    double *t = random_values(n, 1), *u = zeros(n), *found = zeros(n);
+    for (int64_t i = 0; i < n; i++) {
+        t[i] = fabs(t[i]) + 0.5;
+        u[i] = i % 7 == 6 ? -1 : rng_uniform(&ops_rng);
+    }
+    void *logits = put_random(dev, dev->acc, n * stride, p[3]);
+    void *temp = put_own(dev, dev->acc, t, n);
+    dev->ops->draw(dev, &(struct draw_args){.tokens = tokens,
+                                            .logits = logits,
+                                            .inv_temp = p[4] & 1 ? temp : NULL,
+                                            .u = u,
+                                            .n = n,
+                                            .vocab = vocab,
+                                            .stride = stride});
+    for (int64_t i = 0; i < n; i++)
+        found[i] = 1e6 * (double)tokens[i]; /* one token off is too much for any tolerance */
+    keep(dev, r, put_own(dev, dev->acc, found, n), n, true);
+    FREE(logits, temp);
+    free(tokens);
+    free(u);
+}
+
 static void case_adamw(struct dev *dev, struct results *r, const int *p)
 {
     int64_t n = p[0];
@@ -399,6 +426,8 @@ static void check_rows(struct dev *dev)
     CASES(swiglu, {1, 1, 1}, {3, 17, 1}, {33, 300, 3}, {2, 65, 60});
     CASES(logprob, {1, 1, 0, 1, 0}, {3, 17, 0, 1, 1}, {17, 600, 40, 5, 3}, {5, 1025, 7, 40, 3},
           {33, 512, 0, 2, 2});
+    CASES(draw, {1, 1, 0, 1, 0}, {30, 17, 0, 1, 1}, {40, 600, 40, 3, 1}, {50, 1025, 7, 20, 0},
+          {60, 512, 0, 2, 1}, {200, 256, 3, 1, 0});
     CASES(adamw, {1}, {17}, {5000}, {40000});
 }
 

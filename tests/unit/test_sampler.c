@@ -2,12 +2,30 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "gen/sampler.h"
+#include "kernels/ops.h"
 #include "tests/unit/check.h"
 
 /* Probabilities 0.4 0.3 0.15 0.1 0.05 at ids that are not in order. */
 enum { N = 5 };
 static const double probs[N] = {0.1, 0.4, 0.05, 0.3, 0.15};
 static float logits[N];
+
+static struct dev dev;
+
+/* As the engine draws: from a whole distribution with the device's op. */
+static int32_t draw(struct sampler *s, const struct sampling *how, const float *x, double u, float *lp)
+{
+    int32_t token;
+    float inv_temp = sampling_inv_temp(how);
+    if (sampling_truncates(how))
+        return sampler_draw(s, how, x, u, lp);
+    if (how->temperature <= 0)
+        u = -1;
+    dev.ops->draw(&dev, &(struct draw_args){.tokens = &token, .logits = x, .inv_temp = &inv_temp,
+                                            .u = &u, .n = 1, .vocab = s->vocab, .stride = s->vocab});
+    *lp = sampler_logprob(s, how, x, token);
+    return token;
+}
 
 static void fill_logits(void)
 {
@@ -74,7 +92,7 @@ static void test_ties(void)
     CHECK_CLOSE(sampler_logprob(&s, &k2, same, 1), log(0.5), 1e-6, 0);
     CHECK(isinf(sampler_logprob(&s, &k2, same, 2)));
     float lp = 1;
-    CHECK(sampler_draw(&s, &greedy, same, 0.9, &lp) == 0);
+    CHECK(draw(&s, &greedy, same, 0.9, &lp) == 0);
     CHECK_CLOSE(lp, log(0.25), 1e-6, 0); /* recorded untempered */
     CHECK(!sampling_truncates(&greedy) && sampling_inv_temp(&greedy) == 1.0f);
     sampler_release(&s);
@@ -92,7 +110,7 @@ static void check_frequencies(struct sampling how, double limit)
     rng_init(&r, 1, "test_sampler", 0, 0);
     for (int i = 0; i < DRAWS; i++) {
         float lp = 0;
-        int32_t token = sampler_draw(&s, &how, logits, rng_uniform_at(&r, (uint64_t)i), &lp);
+        int32_t token = draw(&s, &how, logits, rng_uniform_at(&r, (uint64_t)i), &lp);
         CHECK(token >= 0 && token < N && lp == sampler_logprob(&s, &how, logits, token));
         count[token]++;
     }
@@ -121,17 +139,17 @@ static void test_frequencies(void)
 /* Both ends of u draw a token that can be drawn, also when most have no chance at all. */
 static void test_ends(void)
 {
-    float wide[300];
+    float wide[300], lp;
     struct sampling how = SAMPLING_DEFAULT;
     struct sampler s;
     sampler_init(&s, 300);
     for (int i = 0; i < 300; i++)
         wide[i] = i == 7 || i == 200 ? 50 : -1000;
-    CHECK(sampler_draw(&s, &how, wide, 0, NULL) == 7);
-    CHECK(sampler_draw(&s, &how, wide, 1 - 0x1p-53, NULL) == 200);
+    CHECK(draw(&s, &how, wide, 0, &lp) == 7);
+    CHECK(draw(&s, &how, wide, 1 - 0x1p-53, &lp) == 200);
     how.top_p = 0.99;
-    CHECK(sampler_draw(&s, &how, wide, 0, NULL) == 7);
-    CHECK(sampler_draw(&s, &how, wide, 1 - 0x1p-53, NULL) == 200);
+    CHECK(draw(&s, &how, wide, 0, &lp) == 7);
+    CHECK(draw(&s, &how, wide, 1 - 0x1p-53, &lp) == 200);
     sampler_release(&s);
 }
 
@@ -175,11 +193,17 @@ static void test_large(void)
 
 int main(void)
 {
+    const char *error = NULL;
+    if (dev_open_cpu(&dev, DTYPE_F32, 1, NULL, &error) < 0) {
+        fprintf(stderr, "test_sampler: %s\n", error);
+        return 1;
+    }
     fill_logits();
     test_distributions();
     test_ties();
     test_frequencies();
     test_ends();
     test_large();
+    dev_close(&dev);
     return check_done();
 }
