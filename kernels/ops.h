@@ -61,6 +61,10 @@ struct dev {
     void *backend;          /* backend's own state */
 };
 
+/* What a packed copy of a weight holds: its W, or int8 with one scale a row, w ~ q * max|row| / 127:
+ * for generation where exactness is not asked for. */
+enum packing { PACK_W, PACK_INT8 };
+
 /* y[M,N] = x[M,K] w[N,K]^T + bias[N].  bias may be NULL.
  * accumulate: y += instead of y =.  y_acc: y is acc instead of W. */
 struct linear_args {
@@ -70,6 +74,7 @@ struct linear_args {
     const void *packed; /* pack_weight()'s copy of w, or NULL (then packed on the fly) */
     const void *bias;   /* [N] W or NULL */
     int64_t M, N, K;
+    enum packing packing; /* of packed */
     bool accumulate, y_acc;
 };
 
@@ -274,8 +279,9 @@ struct ops {
     void (*convert)(struct dev *dev, void *dst, enum dtype to, const void *src, enum dtype from,
                     int64_t n);
     /* -- matrix products -- */
-    size_t (*packed_bytes)(struct dev *dev, int64_t N, int64_t K); /* 0 = packing not used */
-    void (*pack_weight)(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K);
+    size_t (*packed_bytes)(struct dev *dev, int64_t N, int64_t K, enum packing how); /* 0 = none */
+    void (*pack_weight)(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K,
+                        enum packing how);
     void (*linear)(struct dev *dev, const struct linear_args *a);
     void (*linear_backward_input)(struct dev *dev, const struct linear_backward_input_args *a);
     void (*linear_backward_weight)(struct dev *dev, const struct linear_backward_weight_args *a);

@@ -117,10 +117,10 @@ measure sft-on-chosen sft-on-chosen
 # --- 8. Asynchronous reinforcement learning, and its control with random rewards -------------------------
 say "reinforcement learning"
 # The warm-up lasts until the second moments are known: without it the first steps cost ten points of reward.
-rl() { # rl NAME VERIFIER-OPTIONS: a pipe with one edge back, the published policy; a core for each end
+rl() { # rl NAME VERIFIER-OPTIONS: a pipe with one edge back, the published policy
     rollout-gen -q --threads 1 --follow "policy-$1" --group 8 --max-tokens 96 --repeat 0 --shuffle --seed "$seed" data/rl-prompts.jsonl |
         reward-verify -q --threads 1 $2 |
-        rlvr-train -q --threads 1 --model dpo --publish "policy-$1" --out "$1" --steps "$(some 130)" --prompts-per-step 32 --max-staleness 2 \
+        rlvr-train -q --threads 2 --model dpo --publish "policy-$1" --out "$1" --steps "$(some 120)" --prompts-per-step 32 --max-staleness 2 \
             --lr 2.5e-4 --schedule linear --warmup-steps "$(some 30)" --weight-decay 0 --beta2 0.99 --seed "$seed" >"metrics/$1.jsonl"
 }
 rl rlvr ""

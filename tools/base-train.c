@@ -3,6 +3,7 @@
 
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "kernels/ops.h"
 #include "model/vocab.h"
 #include "train/evaluate.h"
 #include "train/source_tokens.h"
@@ -13,6 +14,7 @@ static const struct tool tool = {
     .usage = "--model DIR --out DIR [options] [shard ...]",
     .example = "shard-mix --weights mixture.json --tokens 1M --sources shards |\n"
                "    base-train --model init --out base --steps 100 --batch-tokens 8192 > base.metrics.jsonl",
+    .backend = dev_cpu_name,
 };
 
 struct options {

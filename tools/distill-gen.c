@@ -2,6 +2,7 @@
 #include "base/tool.h"
 #include "data/jsonl.h"
 #include "gen/distill.h"
+#include "kernels/ops.h"
 
 static const struct tool tool = {
     .name = "distill-gen",
@@ -9,11 +10,13 @@ static const struct tool tool = {
     .usage = "--model DIR | --endpoint URL [options] [file ...]",
     .example = "distill-gen --endpoint http://localhost:8000 --endpoint-model teacher \\\n"
                "    --out answers.jsonl prompts.jsonl",
+    .backend = dev_cpu_name,
 };
 
 static void check_options(const struct distill_options *o)
 {
-    static const char *const local_only[] = {"batch", "max-length", "template", "device", "precision"};
+    static const char *const local_only[] = {"batch", "max-length", "template", "device", "precision",
+                                             "weights"};
     static const char *const remote_only[] = {
         "endpoint-model", "concurrency",  "api-key-env",     "api-key-file",  "retries",
         "retry-wait",     "connect-timeout", "timeout",      "stall-timeout", "max-response-bytes",
@@ -62,6 +65,8 @@ int main(int argc, char **argv)
         OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),
         OPT_ENUM(0, "device", &o.device.device, "D", "auto, cpu or cuda", device_names),
+        OPT_ENUM(0, "weights", &o.device.weights, "W", "exact, or int8: faster, rounded",
+                 weights_names),
         OPT_ENUM(0, "precision", &o.device.precision, "P",
                  "fp32, bf16 or auto (the checkpoint's)", precision_names),
         OPT_GROUP("With --endpoint"),

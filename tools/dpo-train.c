@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "kernels/ops.h"
 #include "model/vocab.h"
 #include "train/source_pairs.h"
 
@@ -13,6 +14,7 @@ static const struct tool tool = {
     .usage = "--model DIR --out DIR [options] [file ...]",
     .example = "logprob-recalc --model sft --as ref_logprobs < pairs.jsonl |\n"
                "    dpo-train --model sft --out dpo --loss norm --beta 5 --lr 1e-6 > dpo.metrics.jsonl",
+    .backend = dev_cpu_name,
 };
 
 static const struct opt_enum loss_names[] = {{"sigmoid", DPO_SIGMOID}, {"norm", DPO_NORM}, {"ipo", DPO_IPO},

@@ -3,12 +3,14 @@
 #include "data/chat.h"
 #include "data/jsonl.h"
 #include "gen/recalc.h"
+#include "kernels/ops.h"
 
 static const struct tool tool = {
     .name = "logprob-recalc",
     .purpose = "add a model's log-probabilities to rollouts, pairs and conversations",
     .usage = "--model DIR --as NAME [options] [file ...]",
     .example = "logprob-recalc --model REFERENCE --as ref pairs.jsonl | dpo-train ...",
+    .backend = dev_cpu_name,
 };
 
 int main(int argc, char **argv)

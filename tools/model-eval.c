@@ -4,6 +4,7 @@
 #include "data/chat.h"
 #include "data/jsonl.h"
 #include "gen/eval.h"
+#include "kernels/ops.h"
 
 static const struct tool tool = {
     .name = "model-eval",
@@ -11,6 +12,7 @@ static const struct tool tool = {
     .usage = "--task bpb|choice --model DIR [options] [[name=]file ...]\n"
              "       model-eval --task pass [options] [[name=]file ...]",
     .example = "model-eval --task bpb --model MODEL wiki=wiki.jsonl code=code.shard | jq .results",
+    .backend = dev_cpu_name,
 };
 
 int main(int argc, char **argv)
@@ -25,6 +27,8 @@ int main(int argc, char **argv)
         OPT_ENUM(0, "precision", &o.precision, "P", "fp32, bf16 or auto (the checkpoint's)",
                  precision_names),
         OPT_ENUM(0, "device", &o.device, "D", "auto, cpu or cuda", device_names),
+        OPT_ENUM(0, "weights", &o.weights, "W", "exact, or int8 to see what it costs",
+                 weights_names),
         OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),
         OPT_INT(0, "seq-len", &o.seq_len, "N", "tokens of context (0: what the model takes)", 0, 1e9),

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "kernels/ops.h"
 #include "model/vocab.h"
 #include "train/publish.h"
 #include "train/source_rollouts.h"
@@ -16,6 +17,7 @@ static const struct tool tool = {
     .usage = "--model DIR --out DIR [options] [file ...]",
     .example = "rollout-gen --follow policy --group 8 prompts.jsonl | reward-verify |\n"
                "    rlvr-train --model sft --publish policy --out rl --steps 100 > rl.metrics.jsonl",
+    .backend = dev_cpu_name,
 };
 
 static const struct opt_enum loss_names[] = {{"clip", RL_CLIP}, {"cispo", RL_CISPO}, {"gspo", RL_GSPO}, {NULL, 0}};

@@ -10,6 +10,7 @@ static const struct tool tool = {
     .purpose = "sample completions of prompts, with token ids and log-probabilities",
     .usage = "--model DIR | --follow DIR [options] [file ...]",
     .example = "rollout-gen --model MODEL --group 8 --max-tokens 256 prompts.jsonl | reward-verify",
+    .backend = dev_cpu_name,
 };
 
 static void check_options(const struct rollout_options *o)
@@ -39,6 +40,8 @@ int main(int argc, char **argv)
         OPT_ENUM(0, "precision", &o.precision, "P", "fp32, bf16 or auto (the checkpoint's)",
                  precision_names),
         OPT_ENUM(0, "device", &o.device, "D", "auto, cpu or cuda", device_names),
+        OPT_ENUM(0, "weights", &o.weights, "W", "exact, or int8 where bits need not agree",
+                 weights_names),
         OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),
         OPT_INT(0, "batch", &o.batch, "N", "most sequences that run at once", 1, 65536),

@@ -3,6 +3,7 @@
 
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "kernels/ops.h"
 #include "model/vocab.h"
 #include "train/source_examples.h"
 
@@ -11,6 +12,7 @@ static const struct tool tool = {
     .purpose = "fine-tune a model on the answers in conversations",
     .usage = "--model DIR --out DIR [options] [file ...]",
     .example = "sft-train --model base --out sft --epochs 2 --lr 1e-4 worked.jsonl > sft.metrics.jsonl",
+    .backend = dev_cpu_name,
 };
 
 struct options {

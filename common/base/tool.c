@@ -117,6 +117,8 @@ int tool_begin(const struct tool *tool, const struct opt *table, int argc, char 
         print_help(full_table);
     if (version) {
         printf("%s (thinkpipe) %s\n", tool->name, TP_VERSION);
+        if (tool_common.verbose && tool->backend)
+            printf("backend: %s\n", tool->backend());
         leave_after_printing();
     }
     if (n < 0)

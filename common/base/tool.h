@@ -29,6 +29,7 @@
 
 struct tool {
     const char *name, *purpose, *usage, *example;
+    const char *(*backend)(void); /* what it computes with, for --version -v; or NULL */
 };
 
 struct tool_common {

@@ -7,6 +7,7 @@
 #include "data/example.h"
 #include "gen/distill.h"
 #include "gen/engine.h"
+#include "gen/weights_cost.h"
 #include "model/vocab.h"
 
 struct local {
@@ -16,6 +17,7 @@ struct local {
     struct engine *engine;
     enum chat_template tpl;
     struct token_list stop_ids;
+    struct weights_cost cost; /* of int8 weights */
 };
 
 static int submit(void *self, struct task *t, struct err *why)
@@ -116,7 +118,10 @@ static int work(void *self, struct err *err)
         return -1;
     while (engine_next(l->engine, &r)) {
         finish(l, r.user, &r);
+        int rc = weights_cost_add(&l->cost, l->model, &r, &l->o->sampling, err);
         gen_result_release(&r);
+        if (rc < 0)
+            return -1;
     }
     return 0;
 }
@@ -124,6 +129,7 @@ static int work(void *self, struct err *err)
 static void local_free(void *self)
 {
     struct local *l = self;
+    weights_cost_report(&l->cost);
     if (l->engine)
         engine_free(l->engine);
     if (l->model)

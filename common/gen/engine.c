@@ -85,6 +85,7 @@ const char *finish_reason_name(enum finish_reason r)
 
 void gen_result_release(struct gen_result *r)
 {
+    free(r->prompt);
     free(r->tokens);
     free(r->logprobs);
     free(r->policy_version);
@@ -287,6 +288,13 @@ void engine_set_version(struct engine *e, int32_t version)
     e->version = version;
 }
 
+static int32_t *copy_ids(const int32_t *ids, int64_t n)
+{
+    int32_t *copy = xreallocarray(NULL, (size_t)n, sizeof *copy);
+    memcpy(copy, ids, (size_t)n * sizeof *copy);
+    return copy;
+}
+
 bool engine_next(struct engine *e, struct gen_result *out)
 {
     if (e->head == e->tail || e->seqs[e->head]->state != SEQ_DONE)
@@ -294,7 +302,8 @@ bool engine_next(struct engine *e, struct gen_result *out)
     struct sequence *s = e->seqs[e->head++];
     *out = (struct gen_result){
         .user = s->req.user, .record = s->req.record, .sample = s->req.sample,
-        .n_prompt = s->prompt->n, .n_tokens = s->n_tokens, .tokens = s->tokens,
+        .n_prompt = s->prompt->n, .prompt = copy_ids(s->prompt->ids, s->prompt->n),
+        .n_tokens = s->n_tokens, .tokens = s->tokens,
         .logprobs = s->logprobs, .policy_version = s->versions,
         .mean_entropy = s->n_tokens ? s->entropy / (double)s->n_tokens : 0, .finish = s->finish,
     };

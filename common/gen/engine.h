@@ -38,6 +38,7 @@ struct gen_result {
     void *user;
     uint64_t record, sample;
     int64_t n_prompt, n_tokens;
+    int32_t *prompt;          /* [n_prompt] */
     int32_t *tokens;          /* [n_tokens] the completion, stop token included */
     float *logprobs;          /* [n_tokens] under the distribution sampled from */
     int32_t *policy_version;  /* [n_tokens] version of the weights that produced each token */

@@ -120,7 +120,8 @@ static int run_task(struct eval *e, const char *operand, struct err *err)
 static int load(struct eval *e, struct err *err)
 {
     const struct eval_options *o = e->o;
-    struct model_options mo = {.precision = o->precision, .device = o->device};
+    struct model_options mo = {.precision = o->precision, .device = o->device,
+                               .weights = o->weights};
     int64_t vocab_size;
     if (vocab_load(o->model, &vocab_size, &e->tokenizer, err) == 0)
         e->model = model_load(o->model, &mo, err);

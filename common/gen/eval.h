@@ -17,7 +17,7 @@ enum { EVAL_MAX_K = 16 };
 struct eval_options {
     int task;
     const char *model;
-    int precision, device, tpl;
+    int precision, device, weights, tpl;
     int64_t seq_len; /* positions of a window; 0 = the model's max_seq_len */
     int64_t batch_tokens;
     const char *delimiter; /* between context and choice, where neither brings a space */

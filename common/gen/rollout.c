@@ -12,6 +12,7 @@
 #include "gen/engine.h"
 #include "gen/follow.h"
 #include "gen/stoptext.h"
+#include "gen/weights_cost.h"
 #include "model/vocab.h"
 
 const struct opt_enum swap_mode_names[] = {
@@ -39,6 +40,7 @@ struct rollout {
     struct group *first, *last; /* open groups, in order */
     int64_t first_group, next_group, groups_done;
     bool ended, draining; /* no more input; new weights wait for running sequences to finish */
+    struct weights_cost cost; /* of int8 weights */
 };
 
 /* Groups. */
@@ -120,7 +122,9 @@ static int take_results(struct rollout *r, struct err *err)
     struct gen_result res;
     while (engine_next(r->engine, &res)) {
         struct group *g = res.user;
-        json_t *obj = sample_json(r, g, &res, err);
+        json_t *obj = NULL;
+        if (weights_cost_add(&r->cost, r->model, &res, &r->o->sampling, err) == 0)
+            obj = sample_json(r, g, &res, err);
         gen_result_release(&res);
         if (!obj)
             return -1;
@@ -269,6 +273,7 @@ static int generate(struct rollout *r, struct err *err)
             break;
     }
     progress_end();
+    weights_cost_report(&r->cost);
     log_debug("%lld tokens, %.0f a second", (long long)engine_tokens(r->engine),
               (double)engine_tokens(r->engine) / (seconds() - begin + 1e-9));
     return err->set ? -1 : 0;
@@ -299,7 +304,8 @@ static void collect_stop_ids(struct rollout *r)
 
 static int load_from(struct rollout *r, const char *dir, struct err *err)
 {
-    struct model_options mo = {.precision = r->o->precision, .device = r->o->device};
+    struct model_options mo = {.precision = r->o->precision, .device = r->o->device,
+                               .weights = r->o->weights};
     int64_t vocab_size;
     if (vocab_load(dir, &vocab_size, &r->tokenizer, err) < 0)
         return -1;

@@ -14,7 +14,7 @@ extern const struct opt_enum swap_mode_names[];
 
 struct rollout_options {
     const char *model, *follow; /* one may be NULL */
-    int precision, device, tpl, swap; /* enums of their headers */
+    int precision, device, weights, tpl, swap; /* enums of their headers */
     int64_t group, max_tokens, batch, max_prompt_tokens;
     int64_t first_group; /* -1: where the trainer that is followed goes on, else 0 */
     struct sampling sampling;

@@ -300,7 +300,7 @@ static void place_matrix(struct model *m, void *arg, void **packed, int64_t offs
                          int64_t n_cols)
 {
     struct cutter *k = arg;
-    size_t bytes = m->dev.ops->packed_bytes(&m->dev, n_rows, n_cols);
+    size_t bytes = m->dev.ops->packed_bytes(&m->dev, n_rows, n_cols, m->state->packing);
 
     (void)offset;
     *packed = bytes ? cut(k, 1, (int64_t)bytes, 1) : NULL;
@@ -311,7 +311,8 @@ static void pack_matrix(struct model *m, void *arg, void **packed, int64_t offse
 {
     (void)arg;
     if (*packed)
-        m->dev.ops->pack_weight(&m->dev, *packed, weight_at(m, offset), n_rows, n_cols);
+        m->dev.ops->pack_weight(&m->dev, *packed, weight_at(m, offset), n_rows, n_cols,
+                                 m->state->packing);
 }
 
 int packed_alloc(struct model *m, struct err *err)

@@ -13,6 +13,17 @@ void *as_w(struct model *m, void *to, void *x, int64_t n)
     return to;
 }
 
+void run_linear(struct model *m, struct linear_args *a, const void *packed)
+{
+    const struct model_state *s = m->state;
+
+    if (!s->exact) {
+        a->packed = packed;
+        a->packing = s->packing;
+    }
+    m->dev.ops->linear(&m->dev, a);
+}
+
 /* Norm of residual rows, as the input of a matrix product. */
 void layer_norm_in(struct model *m, void *y, const void *x, int64_t weight, void *rstd, int64_t n)
 {
@@ -104,7 +115,6 @@ static void attention_rows(struct model *m, struct acts *acts, const struct rows
     const int64_t k_first = c->n_heads * c->head_dim;
     const int64_t v_first = k_first + c->n_kv_heads * c->head_dim;
     struct linear_args project = {.y = l->qkv, .x = l->attn_in, .w = weight_at(m, o->qkv),
-                                  .packed = m->state->packed[layer].qkv,
                                   .bias = weight_at(m, o->qkv_bias), .M = r->n,
                                   .N = qkv_width(c), .K = c->dim};
     struct attention_args a = {.out = l->attn_out, .q = l->qk, .k = row_of(l->qk, w, k_first, 1),
@@ -114,7 +124,7 @@ static void attention_rows(struct model *m, struct acts *acts, const struct rows
                                .kv_stride = qkv_width(c), .window = layer_window(c, layer),
                                .scale = 1 / sqrt((double)c->head_dim)};
 
-    m->dev.ops->linear(&m->dev, &project);
+    run_linear(m, &project, m->state->packed[layer].qkv);
     if (c->qk_norm != QK_NORM_NONE) {
         qk_norm_part(m, l, 0, c->n_heads, o->q_norm, l->q_rstd, r->n);
         qk_norm_part(m, l, k_first, c->n_kv_heads, o->k_norm, l->k_rstd, r->n);
@@ -141,11 +151,10 @@ static void feed_forward_rows(struct model *m, struct acts *acts, int64_t layer,
     const struct layer_acts *l = &acts->layers[layer];
     const struct layer_offsets *o = &m->state->off.layers[layer];
     struct linear_args project = {.y = l->gate_up, .x = l->ffn_in, .w = weight_at(m, o->gate_up),
-                                  .packed = m->state->packed[layer].gate_up,
                                   .bias = weight_at(m, o->gate_up_bias), .M = n,
                                   .N = 2 * c->hidden_dim, .K = c->dim};
 
-    m->dev.ops->linear(&m->dev, &project);
+    run_linear(m, &project, m->state->packed[layer].gate_up);
     swiglu_rows(m, acts, l, n);
 }
 
@@ -165,22 +174,22 @@ static void layer_pre_norm(struct model *m, struct acts *acts, const struct rows
     const struct layer_offsets *o = &m->state->off.layers[layer];
     const struct packed_layer *packed = &m->state->packed[layer];
     struct linear_args out = {.y = l->x_mid, .x = l->attn_out, .w = weight_at(m, o->o),
-                              .packed = packed->o, .bias = weight_at(m, o->o_bias), .M = r->n,
+                              .bias = weight_at(m, o->o_bias), .M = r->n,
                               .N = c->dim, .K = c->n_heads * c->head_dim,
                               .accumulate = true, .y_acc = true};
     struct linear_args down = {.y = next, .x = acts->hidden, .w = weight_at(m, o->down),
-                               .packed = packed->down, .bias = weight_at(m, o->down_bias),
+                               .bias = weight_at(m, o->down_bias),
                                .M = r->n, .N = c->dim, .K = c->hidden_dim,
                                .accumulate = true, .y_acc = true};
 
     layer_norm_in(m, l->attn_in, l->x, o->attn_norm, l->attn_rstd, r->n);
     attention_rows(m, acts, r, layer);
     continue_in(m, l->x_mid, l->x, r->n);
-    m->dev.ops->linear(&m->dev, &out);
+    run_linear(m, &out, packed->o);
     layer_norm_in(m, l->ffn_in, l->x_mid, o->ffn_norm, l->ffn_rstd, r->n);
     feed_forward_rows(m, acts, layer, r->n);
     continue_in(m, next, l->x_mid, r->n);
-    m->dev.ops->linear(&m->dev, &down);
+    run_linear(m, &down, packed->down);
 }
 
 /* x += norm(attention(x)), and the same for the feed-forward (Olmo 2).  The norms' inputs are the
@@ -193,19 +202,19 @@ static void layer_post_norm(struct model *m, struct acts *acts, const struct row
     const struct packed_layer *packed = &m->state->packed[layer];
     struct dev *dev = &m->dev;
     struct linear_args out = {.y = l->attn_y, .x = l->attn_out, .w = weight_at(m, o->o),
-                              .packed = packed->o, .bias = weight_at(m, o->o_bias), .M = r->n,
+                              .bias = weight_at(m, o->o_bias), .M = r->n,
                               .N = c->dim, .K = c->n_heads * c->head_dim};
     struct linear_args down = {.y = l->ffn_y, .x = acts->hidden, .w = weight_at(m, o->down),
-                               .packed = packed->down, .bias = weight_at(m, o->down_bias),
+                               .bias = weight_at(m, o->down_bias),
                                .M = r->n, .N = c->dim, .K = c->hidden_dim};
 
     dev->ops->convert(dev, l->attn_in, dev->dtype, l->x, dev->acc, r->n * c->dim);
     attention_rows(m, acts, r, layer);
-    dev->ops->linear(dev, &out);
+    run_linear(m, &out, packed->o);
     layer_norm_out(m, l->x_mid, l->attn_y, o->attn_norm, l->attn_rstd, r->n);
     dev->ops->convert(dev, l->ffn_in, dev->dtype, l->x_mid, dev->acc, r->n * c->dim);
     feed_forward_rows(m, acts, layer, r->n);
-    dev->ops->linear(dev, &down);
+    run_linear(m, &down, packed->down);
     layer_norm_out(m, acts->x_out, l->ffn_y, o->ffn_norm, l->ffn_rstd, r->n);
 }
 

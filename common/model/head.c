@@ -65,11 +65,10 @@ void head_logits(struct model *m, struct acts *a, int64_t first, int64_t n, void
 {
     const struct model_config *c = &m->cfg;
     struct linear_args project = {.y = logits, .x = row_of(a->head_in, m->dev.dtype, first, c->dim),
-                                  .w = weight_at(m, m->state->off.head),
-                                  .packed = m->state->packed_head, .M = n, .N = c->vocab_size,
-                                  .K = c->dim, .y_acc = true};
+                                  .w = weight_at(m, m->state->off.head), .M = n,
+                                  .N = c->vocab_size, .K = c->dim, .y_acc = true};
 
-    m->dev.ops->linear(&m->dev, &project);
+    run_linear(m, &project, m->state->packed_head);
 }
 
 /* Gathers host floats by head_rows and uploads them. */

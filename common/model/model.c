@@ -10,6 +10,8 @@
 
 const struct opt_enum precision_names[] = {
     {"auto", PRECISION_AUTO}, {"fp32", PRECISION_FP32}, {"bf16", PRECISION_BF16}, {NULL, 0}};
+const struct opt_enum weights_names[] = {
+    {"exact", WEIGHTS_EXACT}, {"int8", WEIGHTS_INT8}, {NULL, 0}};
 const struct opt_enum device_names[] = {
     {"auto", DEVICE_AUTO}, {"cpu", DEVICE_CPU}, {"cuda", DEVICE_CUDA}, {NULL, 0}};
 
@@ -61,6 +63,9 @@ struct model *model_new(const struct model_config *cfg, const struct model_optio
     m->cfg = *cfg;
     m->state = xcalloc(1, sizeof(*m->state));
     m->state->opt = *opt;
+    m->state->packing = opt->weights == WEIGHTS_INT8 ? PACK_INT8 : PACK_W;
+    if (opt->trainable && opt->weights != WEIGHTS_EXACT)
+        BUG("a model with int8 weights cannot be trained");
     m->state->logits_first = -1;
     m->state->logits_bytes = LOGITS_BYTES;
     m->state->train.kept = opt->trainable;
@@ -107,6 +112,17 @@ void model_weights_changed(struct model *m)
 {
     m->state->logits_first = -1;
     packed_refresh(m);
+}
+
+bool model_has_int8(const struct model *m)
+{
+    return m->state->packing == PACK_INT8;
+}
+
+void model_use_exact(struct model *m, bool exact)
+{
+    m->state->exact = exact;
+    m->state->logits_first = -1;
 }
 
 void model_zero_grads(struct model *m)

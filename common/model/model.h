@@ -21,10 +21,13 @@
 
 enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 }; /* auto: as the checkpoint */
 enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA };
-extern const struct opt_enum precision_names[], device_names[];
+/* int8: matrix products of the forwards take int8 weights with a scale for each row of W; not for
+ * training. */
+enum model_weights { WEIGHTS_EXACT, WEIGHTS_INT8 };
+extern const struct opt_enum precision_names[], device_names[], weights_names[];
 
 struct model_options {
-    int precision, device; /* enums above; ints because the option table writes them */
+    int precision, device, weights; /* enums above; ints because the option table writes them */
     bool trainable;        /* allocate gradients and keep activations */
     bool tests_ref;        /* use dev_ref below (double), tests only */
     struct dev *dev_ref;
@@ -68,6 +71,9 @@ void model_set_weights(struct model *m, const float *src);
 void model_get_weights(struct model *m, float *dst);
 /* After m->weights was written on the device (by the optimiser): refresh packed copies. */
 void model_weights_changed(struct model *m);
+bool model_has_int8(const struct model *m);
+/* With int8 weights: the following forwards take the exact ones, or (false) int8 again. */
+void model_use_exact(struct model *m, bool exact);
 /* Replaces the weights by those of another checkpoint of the same shape (a published policy). */
 int model_reload(struct model *m, const char *dir, struct err *err) WARN_UNUSED;
 

@@ -83,6 +83,8 @@ struct model_state {
     struct weight_offsets off;
     void *packed_memory, *packed_head; /* NULL memory: unpacked, as tests compare */
     struct packed_layer packed[MODEL_MAX_LAYERS];
+    enum packing packing;
+    bool exact; /* leave the packed copies aside */
     struct rope_table rope_full, rope_plain;
     int64_t rope_rows;
     struct acts train, cached;
@@ -171,6 +173,8 @@ static inline const struct rope_table *layer_rope(const struct model *m, int64_t
 /* -- forward.c -- */
 /* Residual stream from a->tokens through all layers into a->x_out. */
 void model_layers(struct model *m, struct acts *a, const struct rows *r);
+/* With the weight's packed copy, if the model uses them. */
+void run_linear(struct model *m, struct linear_args *a, const void *packed);
 void layer_norm_in(struct model *m, void *y, const void *x, int64_t weight, void *rstd, int64_t n);
 void swiglu_rows(struct model *m, struct acts *a, const struct layer_acts *l, int64_t n);
 /* acc rows as W: converts into `to`, or returns x itself when the types agree. */

@@ -206,13 +206,25 @@ static int group_does_not_count(struct source_rollouts *s, struct err *err)
     return publisher_credits(s->publisher, (int32_t)s->batch, PUBLISHER_RUNNING, err);
 }
 
+#define DROPS_SHOWN 10
+
+/* A stream of old groups is one fact, not a thousand. */
+static bool may_tell(struct source_rollouts *s)
+{
+    s->told_drops++;
+    if (s->told_drops == DROPS_SHOWN + 1)
+        log_warn("more groups are left out without a message");
+    return s->told_drops <= DROPS_SHOWN;
+}
+
 static int leave_out(struct source_rollouts *s, int64_t first, int64_t size, struct err *err)
 {
     int64_t n_usable = 0;
     for (int64_t i = first; i < s->n; i++)
         n_usable += !is_bad(&s->rollouts[i].e);
-    log_warn("group %lld has only %lld of %lld usable records and is left out",
-             (long long)s->rollouts[first].e.group, (long long)n_usable, (long long)size);
+    if (may_tell(s))
+        log_warn("group %lld has only %lld of %lld usable records and is left out",
+                 (long long)s->rollouts[first].e.group, (long long)n_usable, (long long)size);
     drop_since(s, first);
     return group_does_not_count(s, err);
 }
@@ -382,7 +394,8 @@ static bool of_lost_weights(const struct source_rollouts *s, int64_t first)
 
 static int drop_group(struct source_rollouts *s, int64_t first, const char *why, struct err *err)
 {
-    log_warn("group %lld %s and is left out", (long long)s->rollouts[first].e.group, why);
+    if (may_tell(s))
+        log_warn("group %lld %s and is left out", (long long)s->rollouts[first].e.group, why);
     drop_since(s, first);
     return group_does_not_count(s, err);
 }

@@ -62,6 +62,7 @@ struct source_rollouts {
     int64_t batch;        /* number of the batch in hand, -1 = none */
     int64_t first_group;  /* earlier ones were trained on before a resumed run's checkpoint */
     bool ended, told_truncation, told_earlier;
+    int64_t told_drops;
     /* The record that showed the end of a group of unknown size, for the next one. */
     bool have_pending;
     struct example pending;

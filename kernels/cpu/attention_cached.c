@@ -67,7 +67,7 @@ static void scores(const struct kv_view *kv, const float *q, int rows, struct sp
             .K = kv->head_dim,
             .c = p + b / per_chunk * ROWS * A_STRIDE + b % per_chunk * LANES,
             .ldc = A_STRIDE,
-            .b_bf16 = kv->dtype == DTYPE_BF16,
+            .b_type = kv->dtype == DTYPE_BF16 ? B_BF16 : B_F32,
         };
         tile_run(&t, TILE_ROWS, np, LV, rows);
         b += np;
@@ -118,7 +118,7 @@ static void values(const struct kv_view *kv, const float *p, int rows, struct sp
                 .K = min_i64(K_BLOCK, n - j),
                 .c = out + v * VW,
                 .ldc = A_STRIDE,
-                .b_bf16 = kv->dtype == DTYPE_BF16,
+                .b_type = kv->dtype == DTYPE_BF16 ? B_BF16 : B_F32,
                 .load = j > 0,
             };
             tile_run(&t, TILE_ROWS, 1, nv, rows);

@@ -168,12 +168,34 @@ static inline void store_row(void *dst, enum dtype t, int64_t i0, const float *s
         d[i] = f32_to_bf16(src[i]);
 }
 
+/* src[i0, i0 + n) as floats with zeros up to LANES: where it is, if it can be, else in buf. */
+static inline const float *row_view(float *buf, const void *src, enum dtype t, int64_t i0,
+                                    int64_t n)
+{
+    if (t == DTYPE_F32 && n % LANES == 0)
+        return (const float *)src + i0;
+    load_row(buf, src, t, i0, n);
+    return buf;
+}
+
+/* Where a row of the same kind may be written; row_done() puts it in its place. */
+static inline float *row_target(float *buf, void *dst, enum dtype t, int64_t i0, int64_t n)
+{
+    return t == DTYPE_F32 && n % LANES == 0 ? (float *)dst + i0 : buf;
+}
+
+static inline void row_done(const float *row, void *dst, enum dtype t, int64_t i0, int64_t n)
+{
+    if (t != DTYPE_F32 || n % LANES != 0)
+        store_row(dst, t, i0, row, n);
+}
+
 /* -- tile.c: the one inner loop of all matrix products --
  *
  * C[rows, np * nv * VW] (+)= A[rows, K] B[K, columns], one fused multiply-add chain per element
  * over ascending k, from zero or (load) from what C holds; so cutting K changes no bit.
  * A is fp32, lines of lda: rows (TILE_ROWS) or columns (TILE_COLS).  B's columns are np
- * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, fp32 or bf16. */
+ * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, of b_type. */
 #define K_BLOCK 256
 #define A_STRIDE 272 /* 17 cache lines: rows do not fall onto the same cache set */
 
@@ -193,6 +215,7 @@ static inline void store_row(void *dst, enum dtype t, int64_t i0, const float *s
 #define MR (TILE_ACC / 2) /* rows of the tile that goes with it */
 
 enum tile_order { TILE_ROWS, TILE_COLS };
+enum b_type { B_F32, B_BF16, B_INT8 };
 
 struct tile {
     const float *a;
@@ -202,7 +225,8 @@ struct tile {
     int64_t K;
     float *c;
     int64_t ldc;
-    bool b_bf16, load;
+    enum b_type b_type;
+    bool load;
 };
 
 void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows);
@@ -249,8 +273,9 @@ static inline struct kv_view kv_slot_view(void *cache, enum dtype t, const struc
 #define MAX_HEAD_DIM K_BLOCK
 
 /* -- the table's other entries -- */
-size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K);
-void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K);
+size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how);
+void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K,
+                     enum packing how);
 void cpu_linear(struct dev *dev, const struct linear_args *a);
 void cpu_linear_backward_input(struct dev *dev, const struct linear_backward_input_args *a);
 void cpu_linear_backward_weight(struct dev *dev, const struct linear_backward_weight_args *a);

@@ -65,7 +65,7 @@ void gemm_pack_transposed(void *dst, const void *w, enum dtype t, int64_t N, int
         pack_u16(dst, from, n, ldb, n_k);
 }
 
-/* The end of the chain: bias, then what C held, then the rounding to C's type. */
+/* The end of the chain: scale, bias, what C held, and the rounding to C's type. */
 static void store_panel(const struct gemm *g, const float *c, int64_t m0, int64_t rows, int64_t n0,
                         int64_t width)
 {
@@ -76,9 +76,14 @@ static void store_panel(const struct gemm *g, const float *c, int64_t m0, int64_
     for (int64_t r = 0; r < rows; r++, c += width) {
         int64_t at = (m0 + r) * g->N + n0;
         const float *from = c;
+        if (g->scales) {
+            for (int64_t i = 0; i < n; i++)
+                line[i] = c[i] * g->scales[n0 + i];
+            from = line;
+        }
         if (g->bias) {
             for (int64_t i = 0; i < n; i++)
-                line[i] = c[i] + bias[i];
+                line[i] = from[i] + bias[i];
             from = line;
         }
         if (g->accumulate) {
@@ -139,7 +144,7 @@ static bool direct_a(const struct gemm *g)
 /* The chain of multiply-adds ends in C itself, and starts there with accumulate. */
 static bool direct_c(const struct gemm *g)
 {
-    return g->c_type == DTYPE_F32 && !g->bias;
+    return g->c_type == DTYPE_F32 && !g->bias && !g->scales;
 }
 
 static struct tile panel_tile(const struct gemm *g, const struct buffers *f, int64_t panel,
@@ -147,15 +152,19 @@ static struct tile panel_tile(const struct gemm *g, const struct buffers *f, int
 {
     struct tile t = {
         .a = direct_a(g) ? (const float *)g->a + m0 * g->lda + k0 : f->a,
-        .lda = direct_a(g) ? g->lda : A_STRIDE, .b = f->b, .ldb = NR, .K = n_k, .b_bf16 = g->w == DTYPE_BF16};
-    if (g->b_layout == B_PANELS) {
+        .lda = direct_a(g) ? g->lda : A_STRIDE, .b = f->b, .ldb = NR, .K = n_k, .b_type = g->w == DTYPE_BF16 ? B_BF16 : B_F32};
+    if (g->scales) {
+        t.b = (const int8_t *)g->b + (panel * g->K + k0) * NR;
+        t.b_type = B_INT8;
+        t.panel = g->K * NR;
+    } else if (g->b_layout == B_PANELS) {
         t.b = elem(g->b, g->w, (panel * g->K + k0) * NR);
         t.panel = g->K * NR;
     } else if (g->b_layout == B_TRANSPOSED) {
         gemm_pack_transposed(f->b, g->b, g->w, g->N, g->ldb, panel * NR, k0, n_k);
     } else {
         pack_b_rows(g, f->b, panel * NR, k0, n_k);
-        t.b_bf16 = false;
+        t.b_type = B_F32;
     }
     return t;
 }
@@ -265,7 +274,7 @@ void gemm_run(struct dev *dev, struct gemm *g)
     if (g->M <= 0 || g->N <= 0)
         return;
     g->dev = dev;
-    g->parts = gemm_parts(dev);
+    g->parts = g->scales ? 0 : gemm_parts(dev); /* int8 goes through multiply-adds */
     choose_blocks(g, dev->n_threads);
     int64_t c = g->block_rows * max_i64(WIDE, g->K <= K_BLOCK || direct_c(g) ? 0 : g->block_panels) * NR;
     if (!cpu_scratch(dev, (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float)))

@@ -5,7 +5,7 @@
 #include "kernels/cpu/cpu.h"
 
 enum b_layout {
-    B_PANELS,     /* pack_weight()'s: [panel][K][NR] */
+    B_PANELS,     /* pack_weight()'s: [panel][K][NR] of W or int8 */
     B_ROWS,       /* b[k * ldb + n] */
     B_TRANSPOSED, /* b[n * ldb + k] */
 };
@@ -15,6 +15,7 @@ enum b_layout {
 struct gemm {
     int64_t M, N, K;
     const void *a, *b, *bias;
+    const float *scales; /* [N] of columns, B is int8; or NULL */
     int64_t lda, ldb;
     enum tile_order a_order;
     enum b_layout b_layout;

@@ -1,9 +1,12 @@
 /* linear.c - a linear layer: packing, forward, both gradients. */
 #include "kernels/cpu/gemm.h"
 
-size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K)
+/* An int8 copy: the rows' scales, then panels. */
+size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how)
 {
     int parts = gemm_parts(dev);
+    if (how == PACK_INT8)
+        return (size_t)round_up(N, NR) * ((size_t)K + sizeof(float));
     if (TILES && parts)
         return (size_t)amx_packed_elems(N, K, parts) * 2;
     return (size_t)round_up(N, NR) * (size_t)K * dtype_bytes(dev->dtype);
@@ -24,9 +27,30 @@ static void pack_panels(void *arg, int64_t first, int64_t last, int thread)
     }
 }
 
-void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K)
+static void pack_int8(void *arg, int64_t first, int64_t last, int thread)
+{
+    const struct gemm *g = arg;
+    float *scales = g->c, *row = thread_scratch(g->dev, thread);
+    int8_t *panels = (int8_t *)(scales + round_up(g->N, NR));
+    for (int64_t n = first; n < last; n++) {
+        float max = 0;
+        memset(row, 0, (size_t)g->K * sizeof(float));
+        if (n < g->N)
+            load_floats(row, g->b, g->w, n * g->K, g->K);
+        for (int64_t k = 0; k < g->K; k++)
+            max = fabsf(row[k]) > max ? fabsf(row[k]) : max;
+        int8_t *to = panels + n / NR * g->K * NR + n % NR;
+        for (int64_t k = 0; k < g->K; k++)
+            to[k * NR] = (int8_t)(max > 0 ? rintf(row[k] * 127 / max) : 0);
+        scales[n] = max / 127;
+    }
+}
+
+void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K,
+                     enum packing how)
 {
     struct gemm j = {
+        .dev = dev,
         .N = N,
         .K = K,
         .b = w,
@@ -36,7 +60,10 @@ void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, in
         .c = packed,
         .parts = gemm_parts(dev),
     };
-    cpu_rows(dev, (N + NR - 1) / NR, K * NR, pack_panels, &j);
+    if (how == PACK_W)
+        cpu_rows(dev, (N + NR - 1) / NR, K * NR, pack_panels, &j);
+    else if (cpu_scratch(dev, (size_t)K * sizeof(float)))
+        cpu_rows(dev, round_up(N, NR), K, pack_int8, &j);
 }
 
 void cpu_linear(struct dev *dev, const struct linear_args *a)
@@ -57,6 +84,10 @@ void cpu_linear(struct dev *dev, const struct linear_args *a)
         .w = dev->dtype,
         .accumulate = a->accumulate,
     };
+    if (a->packed && a->packing == PACK_INT8) {
+        g.scales = a->packed;
+        g.b = g.scales + round_up(a->N, NR);
+    }
     gemm_run(dev, &g);
 }
 

@@ -17,8 +17,8 @@ static float mean_square(const float *x, int64_t dim)
     return lanes_sum(sum) / (float)dim;
 }
 
-/* x = x * rstd * w, by the rounding that the model family uses. */
-static void scale_row(float *x, const float *w, float rstd, int64_t dim, bool round)
+/* y = x * rstd * w, by the rounding that the model family uses. */
+static void scale_row(float *y, const float *x, const float *w, float rstd, int64_t dim, bool round)
 {
     for (int64_t i = 0; i < dim; i += VW) {
         vf t = vload(x + i) * rstd;
@@ -27,7 +27,7 @@ static void scale_row(float *x, const float *w, float rstd, int64_t dim, bool ro
             vstore_bf16(h, t);
             t = vload_bf16(h);
         }
-        vstore(x + i, t * vload(w + i));
+        vstore(y + i, t * vload(w + i));
     }
 }
 
@@ -38,29 +38,33 @@ static void forward_rows(void *arg, int64_t first, int64_t last, int thread)
     enum dtype w_type = j->dev->dtype, x_type = a->x_acc ? DTYPE_F32 : w_type;
     enum dtype y_type = a->y_acc ? DTYPE_F32 : w_type;
     int64_t dim = a->dim, padded = round_up(dim, LANES);
-    float *x = thread_scratch(j->dev, thread), *w = x + padded, *old = w + padded;
-    load_row(w, a->w, w_type, 0, dim);
+    float *x_buf = thread_scratch(j->dev, thread), *y_buf = x_buf + padded, *old = y_buf + padded;
+    const float *w = row_view(old + padded, a->w, w_type, 0, dim);
     for (int64_t r = first; r < last; r++) {
         int64_t row = r / a->heads, head = r % a->heads * dim;
-        load_row(x, a->x, x_type, row * a->x_stride + head, dim);
+        const float *x = row_view(x_buf, a->x, x_type, row * a->x_stride + head, dim);
         float rstd = 1.0f / sqrtf(mean_square(x, dim) + (float)a->eps);
         if (a->rstd)
             ((float *)a->rstd)[r] = rstd;
-        scale_row(x, w, rstd, dim, a->round_first && w_type == DTYPE_BF16);
         int64_t at = row * a->y_stride + head;
-        if (a->y_acc && a->y_accumulate) {
+        bool add = a->y_acc && a->y_accumulate;
+        float *y = add ? y_buf : row_target(y_buf, a->y, y_type, at, dim);
+        scale_row(y, x, w, rstd, dim, a->round_first && w_type == DTYPE_BF16);
+        if (add) {
             load_row(old, a->y, y_type, at, dim);
             for (int64_t i = 0; i < dim; i++)
-                x[i] += old[i];
+                y[i] += old[i];
+            store_row(a->y, y_type, at, y, dim);
+        } else {
+            row_done(y, a->y, y_type, at, dim);
         }
-        store_row(a->y, y_type, at, x, dim);
     }
 }
 
 void cpu_rmsnorm(struct dev *dev, const struct rmsnorm_args *a)
 {
     struct forward j = {dev, a};
-    if (cpu_scratch(dev, (size_t)round_up(a->dim, LANES) * 3 * sizeof(float)))
+    if (cpu_scratch(dev, (size_t)round_up(a->dim, LANES) * 4 * sizeof(float)))
         cpu_rows(dev, a->n_rows, a->dim, forward_rows, &j);
 }
 
@@ -99,21 +103,25 @@ static void backward_block(void *arg, int64_t block, int thread)
     const struct rmsnorm_backward_args *a = j->a;
     enum dtype t = j->dev->dtype, dx_type = a->dx_acc ? DTYPE_F32 : t;
     int64_t dim = a->dim, padded = round_up(dim, LANES);
-    float *x = thread_scratch(j->dev, thread), *g = x + padded, *w = g + padded;
-    float *dx = w + padded, *dw = j->partial + block * padded;
+    float *buf = thread_scratch(j->dev, thread), *dx_buf = buf + 3 * padded;
+    float *dw = j->partial + block * padded;
     memset(dw, 0, (size_t)padded * sizeof(float));
-    load_row(w, a->w, t, 0, dim);
+    const float *w = row_view(buf + 2 * padded, a->w, t, 0, dim);
     for (int64_t r = block * BLOCK_ROWS; r < min_i64(a->n_rows, (block + 1) * BLOCK_ROWS); r++) {
         int64_t row = r / a->heads, head = r % a->heads * dim, at = row * a->x_stride + head;
-        load_row(x, a->x, a->x_acc ? DTYPE_F32 : t, at, dim);
-        load_row(g, a->dy, a->dy_acc ? DTYPE_F32 : t, row * a->y_stride + head, dim);
+        const float *x = row_view(buf, a->x, a->x_acc ? DTYPE_F32 : t, at, dim);
+        const float *g = row_view(buf + padded, a->dy, a->dy_acc ? DTYPE_F32 : t,
+                                  row * a->y_stride + head, dim);
+        float *dx = a->dx_accumulate ? dx_buf : row_target(dx_buf, a->dx, dx_type, at, dim);
         backward_row(g, x, w, ((const float *)a->rstd)[r], dim, dx, dw);
         if (a->dx_accumulate) {
-            load_row(g, a->dx, dx_type, at, dim);
+            const float *old = row_view(buf, a->dx, dx_type, at, dim);
             for (int64_t i = 0; i < dim; i++)
-                dx[i] += g[i];
+                dx[i] += old[i];
+            store_row(a->dx, dx_type, at, dx, dim);
+        } else {
+            row_done(dx, a->dx, dx_type, at, dim);
         }
-        store_row(a->dx, dx_type, at, dx, dim);
     }
 }
 

@@ -22,14 +22,15 @@ static void forward_rows(void *arg, int64_t first, int64_t last, int thread)
     for (int64_t r = first; r < last; r++)
         for (int64_t c = 0; c < a->dim; c += CHUNK) {
             int64_t n = min_i64(CHUNK, a->dim - c), at = r * 2 * a->dim + c;
-            float gate[CHUNK], up[CHUNK];
-            load_row(gate, a->gate_up, t, at, n);
-            load_row(up, a->gate_up, t, at + a->dim, n);
+            float buf[3][CHUNK];
+            const float *gate = row_view(buf[0], a->gate_up, t, at, n);
+            const float *up = row_view(buf[1], a->gate_up, t, at + a->dim, n);
+            float *h = row_target(buf[2], a->h, t, r * a->dim + c, n);
             for (int64_t i = 0; i < n; i += VW) {
                 vf g = vload(gate + i);
-                vstore(gate + i, g * sigmoid(g) * vload(up + i));
+                vstore(h + i, g * sigmoid(g) * vload(up + i));
             }
-            store_row(a->h, t, r * a->dim + c, gate, n);
+            row_done(h, a->h, t, r * a->dim + c, n);
         }
 }
 
@@ -53,19 +54,21 @@ static void backward_rows(void *arg, int64_t first, int64_t last, int thread)
     for (int64_t r = first; r < last; r++)
         for (int64_t c = 0; c < a->dim; c += CHUNK) {
             int64_t n = min_i64(CHUNK, a->dim - c), at = r * 2 * a->dim + c;
-            float gate[CHUNK], up[CHUNK], dh[CHUNK];
-            load_row(gate, a->gate_up, t, at, n);
-            load_row(up, a->gate_up, t, at + a->dim, n);
-            load_row(dh, a->dh, t, r * a->dim + c, n);
+            float buf[5][CHUNK];
+            const float *gate = row_view(buf[0], a->gate_up, t, at, n);
+            const float *up = row_view(buf[1], a->gate_up, t, at + a->dim, n);
+            const float *dh = row_view(buf[2], a->dh, t, r * a->dim + c, n);
+            float *dgate = row_target(buf[3], a->dgate_up, t, at, n);
+            float *dup = row_target(buf[4], a->dgate_up, t, at + a->dim, n);
             for (int64_t i = 0; i < n; i += VW) {
-                vf g = vload(gate + i), s = sigmoid(g), d = vload(dh + i);
+                vf g = vload(gate + i), s = sigmoid(g), d = vload(dh + i), u = vload(up + i);
                 /* silu'(g) = s + g s (1 - s) */
                 vf slope = vfma(g * s, 1.0f - s, s);
-                vstore(gate + i, d * vload(up + i) * slope);
-                vstore(up + i, d * g * s);
+                vstore(dgate + i, d * u * slope);
+                vstore(dup + i, d * g * s);
             }
-            store_row(a->dgate_up, t, at, gate, n);
-            store_row(a->dgate_up, t, at + a->dim, up, n);
+            row_done(dgate, a->dgate_up, t, at, n);
+            row_done(dup, a->dgate_up, t, at + a->dim, n);
         }
 }
 

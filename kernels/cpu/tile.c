@@ -13,17 +13,19 @@
 #define UNROLL _Pragma("GCC unroll 12")
 #endif
 
-INLINE vf load_b(const void *b, bool bf16, int64_t i)
+INLINE vf load_b(const void *b, const enum b_type t, int64_t i)
 {
-    return bf16 ? vload_bf16((const uint16_t *)b + i) : vload((const float *)b + i);
+    return t == B_F32    ? vload((const float *)b + i)
+           : t == B_BF16 ? vload_bf16((const uint16_t *)b + i)
+                         : vload_int8((const int8_t *)b + i);
 }
 
 INLINE void tile_body(const struct tile *t, const int mr, const int np, const int nv,
-                      const bool bf16, const bool cols)
+                      const enum b_type type, const bool cols)
 {
     const int64_t step_r = cols ? 1 : t->lda, step_k = cols ? t->lda : 1;
     const int64_t ldb = t->ldb, panel = t->panel, ldc = t->ldc, K = t->K;
-    const int n = np * nv;
+    const int n = np * nv, b_bytes = type == B_F32 ? 4 : type == B_BF16 ? 2 : 1;
     const float *a = t->a;
     const char *b = t->b;
     float *c = t->c;
@@ -34,11 +36,11 @@ INLINE void tile_body(const struct tile *t, const int mr, const int np, const in
         UNROLL
     for (int v = 0; v < n; v++)
         acc[r][v] = load ? vload(c + r * ldc + v * VW) : (vf){0};
-    for (int64_t k = 0; k < K; k++, a += step_k, b += ldb * (bf16 ? 2 : 4)) {
+    for (int64_t k = 0; k < K; k++, a += step_k, b += ldb * b_bytes) {
         vf bk[8];
         UNROLL
         for (int v = 0; v < n; v++)
-            bk[v] = load_b(b, bf16, v / nv * panel + v % nv * VW);
+            bk[v] = load_b(b, type, v / nv * panel + v % nv * VW);
         UNROLL
         for (int r = 0; r < mr; r++) {
             vf x = vset(a[r * step_r]);
@@ -60,16 +62,21 @@ typedef void tile_fn(const struct tile *t);
 #define TILE(mr, np, nv)                                                                           \
     static void tile_##mr##_##np##_##nv(const struct tile *t)                                      \
     {                                                                                              \
-        tile_body(t, mr, np, nv, false, false);                                                    \
+        tile_body(t, mr, np, nv, B_F32, false);                                                    \
     }                                                                                              \
     static void tile_bf16_##mr##_##np##_##nv(const struct tile *t)                                 \
     {                                                                                              \
-        tile_body(t, mr, np, nv, true, false);                                                     \
+        tile_body(t, mr, np, nv, B_BF16, false);                                                   \
+    }
+#define TILE_INT8(mr, np, nv)                                                                      \
+    static void tile_int8_##mr##_##np##_##nv(const struct tile *t)                                 \
+    {                                                                                              \
+        tile_body(t, mr, np, nv, B_INT8, false);                                                   \
     }
 #define TILE_COL(mr, np, nv)                                                                       \
     static void tile_col_##mr##_##np##_##nv(const struct tile *t)                                  \
     {                                                                                              \
-        tile_body(t, mr, np, nv, false, true);                                                     \
+        tile_body(t, mr, np, nv, B_F32, true);                                                     \
     }
 
 #define ROWS_1(F, ...) F(1, __VA_ARGS__)
@@ -111,25 +118,31 @@ typedef void tile_fn(const struct tile *t);
 #define SHAPES(F)                                                                                  \
     SHAPE_1_1(F) SHAPE_1_2(F) SHAPE_1_4(F) SHAPE_2_1(F) SHAPE_2_2(F) SHAPE_4_1(F) SHAPE_4_2(F)
 
+#define PANEL_SHAPES(F) SHAPE_1_2(F) SHAPE_2_2(F) SHAPE_4_2(F)
+
 SHAPES(TILE)
+PANEL_SHAPES(TILE_INT8)
 SHAPE_1_1(TILE_COL)
 SHAPE_1_2(TILE_COL)
 
 /* Indexed by panels, vectors and rows: log2(np), log2(nv). */
 #define ENTRY(mr, np, nv) [np / 2][nv / 2][mr] = tile_##mr##_##np##_##nv,
 #define ENTRY_BF16(mr, np, nv) [np / 2][nv / 2][mr] = tile_bf16_##mr##_##np##_##nv,
+#define ENTRY_INT8(mr, np, nv) [np / 2][nv / 2][mr] = tile_int8_##mr##_##np##_##nv,
 #define ENTRY_COL(mr, np, nv) [np / 2][nv / 2][mr] = tile_col_##mr##_##np##_##nv,
 typedef tile_fn *tile_table[3][3][MAX_ROWS + 1];
 static const tile_table table_f32 = {SHAPES(ENTRY)};
 static const tile_table table_bf16 = {SHAPES(ENTRY_BF16)};
+static const tile_table table_int8 = {PANEL_SHAPES(ENTRY_INT8)};
 static const tile_table table_cols = {SHAPE_1_1(ENTRY_COL) SHAPE_1_2(ENTRY_COL)};
 
 /* Any number of rows: as few tiles as possible, of about equal height. */
 void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows)
 {
-    const tile_table *table = order == TILE_COLS ? &table_cols
-                              : t->b_bf16        ? &table_bf16
-                                                 : &table_f32;
+    const tile_table *table = order == TILE_COLS      ? &table_cols
+                              : t->b_type == B_F32    ? &table_f32
+                              : t->b_type == B_BF16   ? &table_bf16
+                                                      : &table_int8;
     tile_fn *const *fn = (*table)[np / 2][nv / 2];
     int most = MAX_ROWS;
     while (!fn[most])

@@ -68,6 +68,11 @@ static inline vf vload_bf16(const uint16_t *p)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
 
+static inline vf vload_int8(const int8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
+
 static inline void vnarrow(uint16_t *p, vu v)
 {
     _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16((__m512i)v));
@@ -94,6 +99,11 @@ static inline vf vload_bf16(const uint16_t *p)
 {
     __m128i h = _mm_loadu_si128((const void *)p);
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+}
+
+static inline vf vload_int8(const int8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
 }
 
 static inline void vnarrow(uint16_t *p, vu v)
@@ -140,6 +150,14 @@ static inline vf vload_bf16(const uint16_t *p)
     for (int i = 0; i < VW; i++)
         u[i] = p[i];
     return (vf)(u << 16);
+}
+
+static inline vf vload_int8(const int8_t *p)
+{
+    vf v;
+    for (int i = 0; i < VW; i++)
+        v[i] = (float)p[i];
+    return v;
 }
 
 static inline void vnarrow(uint16_t *p, vu v)

@@ -1,21 +1,35 @@
 /* linear.c - reference: matrix products of a linear layer. */
+#include <math.h>
+
 #include "kernels/ref/ref_ops.h"
 
-size_t ref_packed_bytes(struct dev *dev, int64_t N, int64_t K)
+size_t ref_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how)
 {
-    (void)dev, (void)N, (void)K;
-    return 0;
+    (void)dev;
+    return how == PACK_INT8 ? (size_t)(N * K) * sizeof(double) : 0;
 }
 
-void ref_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K)
+/* What the int8 weights stand for. */
+void ref_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K,
+                     enum packing how)
 {
-    (void)dev, (void)packed, (void)w, (void)N, (void)K;
+    const double *from = w;
+    double *to = packed;
+    (void)dev;
+    for (int64_t n = 0; how == PACK_INT8 && n < N; n++, from += K, to += K) {
+        double max = 0;
+        for (int64_t k = 0; k < K; k++)
+            max = fmax(max, fabs(from[k]));
+        for (int64_t k = 0; k < K; k++)
+            to[k] = max > 0 ? rint(from[k] * 127 / max) * max / 127 : 0;
+    }
 }
 
 void ref_linear(struct dev *dev, const struct linear_args *a)
 {
     double *y = a->y;
-    const double *x = a->x, *w = a->w, *bias = a->bias;
+    const double *x = a->x, *bias = a->bias;
+    const double *w = a->packed && a->packing == PACK_INT8 ? a->packed : a->w;
     (void)dev;
     for (int64_t m = 0; m < a->M; m++)
         for (int64_t n = 0; n < a->N; n++) {

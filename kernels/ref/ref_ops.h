@@ -4,8 +4,9 @@
 
 #include "kernels/ref/ref.h"
 
-size_t ref_packed_bytes(struct dev *dev, int64_t N, int64_t K);
-void ref_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K);
+size_t ref_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how);
+void ref_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K,
+                     enum packing how);
 void ref_linear(struct dev *dev, const struct linear_args *a);
 void ref_linear_backward_input(struct dev *dev, const struct linear_backward_input_args *a);
 void ref_linear_backward_weight(struct dev *dev, const struct linear_backward_weight_args *a);

@@ -149,7 +149,7 @@ static void run_pack(void *arg)
     struct linear_args *a = arg;
     void *packed;
     memcpy(&packed, &a->packed, sizeof packed);
-    dev.ops->pack_weight(&dev, packed, a->w, a->N, a->K);
+    dev.ops->pack_weight(&dev, packed, a->w, a->N, a->K, PACK_W);
 }
 
 static void bench_product(int64_t M, int64_t N, int64_t K, double peak)
@@ -157,7 +157,7 @@ static void bench_product(int64_t M, int64_t N, int64_t K, double peak)
     enum dtype t = dev.dtype;
     void *x = filled(t, M * K), *w = filled(t, N * K), *y = filled(t, M * N);
     void *dw = filled(DTYPE_F32, N * K);
-    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K));
+    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K, PACK_W));
     struct linear_args f = {.y = y, .x = x, .w = w, .packed = packed, .M = M, .N = N, .K = K};
     struct linear_backward_input_args i = {.dx = x, .dy = y, .w = w, .M = M, .N = N, .K = K};
     struct linear_backward_weight_args g = {.dw = dw, .dy = y, .x = x, .M = M, .N = N, .K = K};
@@ -267,7 +267,10 @@ int main(int argc, char **argv)
         "us |\n|---|---|---|---|---|---|---|---|\n");
     static const int64_t products[][3] = {{1, 256, 256},     {1, 1024, 256},   {1, 1024, 1024},
                                           {1, 4096, 1024},   {4, 1024, 256},   {16, 256, 256},
-                                          {16, 1024, 1024},  {256, 128, 128},  {256, 1024, 256},
+                                          {16, 1024, 1024},  {256, 128, 128},
+                                          {1024, 192, 96},  {1024, 96, 96},   {1024, 512, 96},
+                                          {1024, 96, 256},  {1024, 1024, 96},
+                                           {256, 1024, 256},
                                           {256, 1024, 1024}, {2048, 256, 256}, {2048, 1024, 256},
                                           {2048, 256, 1024}, {2048, 512, 512}, {2048, 1024, 1024}};
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)

@@ -24,9 +24,9 @@ static struct product run(struct dev *dev, const double *x, const double *w, con
     void *dx_ = put(dev, dev->dtype, x, M * K), *dw_ = put(dev, dev->dtype, w, N * K);
     void *ddy = put(dev, dev->dtype, dy, M * N), *y = put_zeros(dev, dev->acc, M * N);
     void *gx = put_zeros(dev, dev->acc, M * K), *gw = put_zeros(dev, dev->acc, N * K);
-    void *packed = dev->ops->alloc(dev, dev->ops->packed_bytes(dev, N, K));
+    void *packed = dev->ops->alloc(dev, dev->ops->packed_bytes(dev, N, K, PACK_W));
     if (packed)
-        dev->ops->pack_weight(dev, packed, dw_, N, K);
+        dev->ops->pack_weight(dev, packed, dw_, N, K, PACK_W);
     dev->ops->linear(dev, &(struct linear_args){.y = y, .x = dx_, .w = dw_, .packed = packed,
                                                 .M = M, .N = N, .K = K, .y_acc = true});
     dev->ops->linear_backward_input(

@@ -67,7 +67,7 @@ static void compare(struct dev *dev, const char *name, op_case *fn, const int *p
 
 /* -- matrix products: M, N, K, flags -- */
 
-enum { PACKED = 1, BIAS = 2, ACCUMULATE = 4, ACC = 8 };
+enum { PACKED = 1, BIAS = 2, ACCUMULATE = 4, ACC = 8, INT8 = 16 };
 
 static void case_linear(struct dev *dev, struct results *r, const int *p)
 {
@@ -76,15 +76,17 @@ static void case_linear(struct dev *dev, struct results *r, const int *p)
     void *x = put_random(dev, dev->dtype, M * K, 1), *w = put_random(dev, dev->dtype, N * K, 1);
     void *bias = put_random(dev, dev->dtype, N, 1);
     void *y = put_random(dev, acc ? dev->acc : dev->dtype, M * N, 3), *packed = NULL;
-    size_t bytes = dev->ops->packed_bytes(dev, N, K);
-    if (bytes && (p[3] & PACKED)) {
+    enum packing how = p[3] & INT8 ? PACK_INT8 : PACK_W;
+    size_t bytes = dev->ops->packed_bytes(dev, N, K, how);
+    if (bytes && (p[3] & (PACKED | INT8))) {
         packed = dev->ops->alloc(dev, bytes);
-        dev->ops->pack_weight(dev, packed, w, N, K);
+        dev->ops->pack_weight(dev, packed, w, N, K, how);
     }
     dev->ops->linear(dev, &(struct linear_args){.y = y,
                                                 .x = x,
                                                 .w = w,
                                                 .packed = packed,
+                                                .packing = how,
                                                 .bias = p[3] & BIAS ? bias : NULL,
                                                 .M = M,
                                                 .N = N,
@@ -437,7 +439,8 @@ static void check_products(struct dev *dev)
           {2, 200, 300, PACKED | BIAS}, {3, 130, 257, PACKED | BIAS | ACCUMULATE | ACC},
           {4, 65, 33, PACKED | ACCUMULATE}, {5, 3, 17, 0}, {13, 65, 600, BIAS | ACC},
           {33, 17, 3, PACKED}, {65, 129, 511, PACKED | ACC | BIAS}, {257, 70, 128, PACKED},
-          {17, 1000, 20, PACKED | ACC}, {200, 600, 520, PACKED | ACC});
+          {17, 1000, 20, PACKED | ACC}, {1, 70, 300, INT8}, {2, 33, 17, INT8 | BIAS | ACC},
+          {5, 130, 600, INT8 | ACC | ACCUMULATE}, {40, 17, 1, INT8}, {200, 600, 520, PACKED | ACC});
     CASES(linear_backward, {1, 1, 1, BIAS}, {3, 17, 33, ACC}, {65, 33, 17, BIAS | ACCUMULATE | ACC},
           {257, 130, 65, ACCUMULATE | BIAS}, {600, 65, 129, BIAS | ACC}, {33, 300, 70, 0},
           {17, 280, 600, ACC | BIAS});

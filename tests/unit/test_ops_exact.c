@@ -22,6 +22,28 @@ static void linear(struct dev *d, void *y, const void *x, const void *w, const v
         d, &(struct linear_args){.y = y, .x = x, .w = w, .packed = packed, .M = M, .N = N, .K = K});
 }
 
+/* Rows of int8 products: alone, and in a call of 20. */
+static void check_int8(const void *x, const void *w, int64_t N, int64_t K)
+{
+    enum { M = 20 };
+    enum dtype t = dev.dtype;
+    void *all = put_zeros(&dev, t, M * N), *one = put_zeros(&dev, t, N);
+    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K, PACK_INT8));
+    dev.ops->pack_weight(&dev, packed, w, N, K, PACK_INT8);
+    struct linear_args a = {.y = all, .x = x, .w = w, .packed = packed, .packing = PACK_INT8,
+                            .M = M, .N = N, .K = K};
+    dev.ops->linear(&dev, &a);
+    a.y = one, a.M = 1;
+    for (int64_t row = 0; row < M; row++) {
+        a.x = (const char *)x + row * K * (int64_t)dtype_bytes(t);
+        solo.ops->linear(&solo, &a);
+        CHECK(same(one, at(all, row * N), N, t));
+    }
+    dev.ops->free(&dev, all);
+    dev.ops->free(&dev, one);
+    dev.ops->free(&dev, packed);
+}
+
 /* Rows of a product of 257 rows, again in smaller calls; and without packing. */
 static void check_linear(int64_t N, int64_t K)
 {
@@ -29,8 +51,8 @@ static void check_linear(int64_t N, int64_t K)
     enum dtype t = dev.dtype;
     void *x = put_random(&dev, t, M * K, 1), *w = put_random(&dev, t, N * K, 1);
     void *all = put_zeros(&dev, t, M * N), *part = put_zeros(&dev, t, M * N);
-    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K));
-    dev.ops->pack_weight(&dev, packed, w, N, K);
+    void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K, PACK_W));
+    dev.ops->pack_weight(&dev, packed, w, N, K, PACK_W);
     linear(&dev, all, x, w, packed, M, N, K);
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
         for (int64_t row = 0; row + counts[c] <= M; row += 78) {
@@ -38,6 +60,7 @@ static void check_linear(int64_t N, int64_t K)
             CHECK_MSG(same(part, at(all, row * N), counts[c] * N, t), "%s: %d rows at %d", dev.name,
                       (int)counts[c], (int)row);
         }
+    check_int8(x, w, N, K);
     linear(&dev, part, x, w, NULL, M, N, K);
     CHECK(same(part, all, M * N, t));
     linear(&solo, part, x, w, packed, M, N, K);
