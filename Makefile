@@ -6,7 +6,7 @@
 #   make check-long   slower checks: many seeds, many kills
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
 #   make quickstart   the whole recipe on this machine, in less than ten minutes
-#   make bench        speed figures
+#   make bench        speed figures; with PEER_PYTHON=... PyTorch in turn (tests/bench/race.sh)
 #   make install PREFIX=/usr/local
 #
 # B is the build folder, ROOMS the folders of common/ to build (all by default).
@@ -119,7 +119,9 @@ asan:
 	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
-	@for b in $(filter-out $<,$(wildcard $(B)/bench/bench_*)); do case $$b in *.o|*.d) ;; *) $$b;; esac; done
+	@$(B)/bench/bench_ops
+	@echo
+	@tests/bench/race.sh $(B)/bench/bench_model
 
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 

@@ -199,12 +199,14 @@ struct kv_append_args {
     const int32_t *slot, *pos; /* [n] */
     int64_t n, kv_stride;
 };
-/* Copies positions [0, len) of slot src to slot dst. */
+/* The unit in which positions are stored: a copy begins, and a shared prefix ends, at a multiple. */
+#define KV_BLOCK 16
+/* Copies positions [first, len) of slot src to slot dst. */
 struct kv_copy_args {
     void *cache;
     struct kv_shape shape;
     int32_t src, dst;
-    int64_t len;
+    int64_t first, len;
 };
 /* Row i attends to positions 0..pos[i] (or the window) of slot[i]; its own k and v have been
  * appended.  Bitwise equal to attention() over the same sequence. */
@@ -214,6 +216,9 @@ struct attention_cached_args {
     const void *cache;
     struct kv_shape shape;
     const int32_t *slot, *pos; /* [n] */
+    /* [n] where row i's positions before prefix_len[i], at most pos[i], are instead of in its own
+     * slot; or NULL.  Rows with the same prefix read it together. */
+    const int32_t *prefix_slot, *prefix_len;
     int64_t n, n_heads, q_stride, window;
     double scale;
 };
@@ -278,6 +283,8 @@ struct ops {
     void (*zero)(struct dev *dev, void *dst, size_t bytes);
     void (*convert)(struct dev *dev, void *dst, enum dtype to, const void *src, enum dtype from,
                     int64_t n);
+    /* An acc array as floats that the host may read in place, or NULL. */
+    const float *(*host_view)(struct dev *dev, const void *acc);
     /* -- matrix products -- */
     size_t (*packed_bytes)(struct dev *dev, int64_t N, int64_t K, enum packing how); /* 0 = none */
     void (*pack_weight)(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K,

@@ -23,10 +23,7 @@ TESTS="$PWD/tests" ROOT="$PWD" LC_ALL=C.UTF-8
 BUILD="$PWD/build/test"
 mkdir -p "$BUILD"
 export PATH TESTS ROOT LC_ALL BUILD
-# Real data is used when it is there; a user does not need it.
-if [ -z "${THINKPIPE_DATA:-}" ] && [ -d "$ROOT/../shared/data" ]; then
-    THINKPIPE_DATA="$ROOT/../shared/data"
-fi
+# Real data is used when THINKPIPE_DATA names its folder; a user does not need it.
 export THINKPIPE_DATA="${THINKPIPE_DATA:-}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1}" UBSAN_OPTIONS="print_stacktrace=1"
 

@@ -1,4 +1,4 @@
-/* jsonl_line.h - inside of jsonl*.c and corpus.c: lines of several files. */
+/* jsonl_line.h - lines of several files, for the readers of jsonl*.c, corpus.c and train/input.c. */
 #ifndef TP_DATA_JSONL_LINE_H
 #define TP_DATA_JSONL_LINE_H
 

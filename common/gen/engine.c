@@ -6,7 +6,7 @@
  * prompts, samples that start from another's cache, and sequences that start
  * again after the cache has grown are one case.
  */
-#include "gen/engine.h"
+#include "gen/engine_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,65 +17,7 @@
 #include "base/rng.h"
 
 enum {
-    PROMPT_ROWS = 512, /* most prompt rows in a step, so that long prompts do not stop the others */
-    FIRST_LEN = 128    /* positions a slot begins with */
-};
-
-/* One prompt, shared by neighbouring requests. */
-struct prompt {
-    int refs;
-    int64_t n;
-    int32_t ids[];
-};
-
-enum sequence_state { SEQ_WAITING, SEQ_RUNNING, SEQ_DONE };
-
-struct sequence {
-    struct gen_request req; /* prompt and stop_ids point to our copies */
-    struct prompt *prompt;
-    int32_t *stop_ids;
-    enum sequence_state state;
-    int64_t slot, cached;
-    int64_t n_tokens, cap;
-    int32_t *tokens, *versions;
-    float *logprobs;
-    double entropy;
-    enum finish_reason finish;
-};
-
-/* What a slot's cache holds, also after its sequence is done. */
-struct slot {
-    struct sequence *seq;  /* NULL = free */
-    struct prompt *prompt; /* or NULL */
-    int64_t prompt_cached; /* of the prompt's positions */
-    int32_t version;       /* of the weights they were computed with */
-};
-
-struct rows {
-    int64_t n, cap, n_out, out_cap;
-    int32_t *tokens, *slot, *pos;
-    int32_t *out_rows;
-    struct sequence **out_seq;
-};
-
-struct engine {
-    struct model *m;
-    struct kv_cache *cache;
-    int64_t n_slots, cache_len, max_len;
-    struct slot *slots;
-    /* seqs[head..tail) in submission order; [start..tail) have not started */
-    struct sequence **seqs;
-    int64_t head, start, tail, cap;
-    int64_t running, tokens_made;
-    int32_t version;
-    struct rows rows;
-    struct sampler *samplers; /* [n_samplers] one a thread */
-    int n_samplers;
-    int64_t drawn_cap; /* the arrays below hold as many rows */
-    float *logits;     /* [rows, vocab] */
-    int32_t *drawn;
-    float *truncated_logprobs, *logprobs, *entropy, *inv_temp;
-    double *u;
+    PROMPT_ROWS = 512 /* most prompt rows in a step, so that long prompts do not stop the others */
 };
 
 const char *finish_reason_name(enum finish_reason r)
@@ -94,14 +36,7 @@ void gen_result_release(struct gen_result *r)
 
 /* Sequences. */
 
-static struct prompt *prompt_ref(struct prompt *p)
-{
-    if (p)
-        p->refs++;
-    return p;
-}
-
-static void prompt_unref(struct prompt *p)
+void prompt_unref(struct prompt *p)
 {
     if (p && --p->refs == 0)
         free(p);
@@ -135,12 +70,6 @@ static void sequence_free(struct sequence *s)
 static int32_t token_at(const struct sequence *s, int64_t pos)
 {
     return pos < s->prompt->n ? s->prompt->ids[pos] : s->tokens[pos - s->prompt->n];
-}
-
-/* Positions a sequence may come to fill in the cache; its last token need not be there. */
-static int64_t positions_needed(const struct sequence *s)
-{
-    return s->prompt->n + s->req.max_tokens - 1;
 }
 
 static void add_token(struct engine *e, struct sequence *s, int32_t token, float logprob)
@@ -195,6 +124,8 @@ void engine_free(struct engine *e)
     free(e->rows.tokens);
     free(e->rows.slot);
     free(e->rows.pos);
+    free(e->rows.prefix_slot);
+    free(e->rows.prefix_len);
     free(e->rows.out_rows);
     free(e->rows.out_seq);
     free(e->logits);
@@ -313,113 +244,9 @@ bool engine_next(struct engine *e, struct gen_result *out)
     return true;
 }
 
-/* Slots. */
-
-/* A cache of longer slots.  Nothing is moved: running sequences fill it again from their tokens,
- * which gives the same bits (but for tokens that older weights had cached). */
-static int grow_cache(struct engine *e, int64_t need, struct err *err)
-{
-    int64_t len = e->cache_len ? e->cache_len : FIRST_LEN;
-    while (len < need)
-        len *= 2;
-    if (len > e->max_len)
-        len = e->max_len;
-    if (e->cache)
-        kv_cache_free(e->cache);
-    e->cache_len = len;
-    e->cache = kv_cache_new(e->m, e->n_slots, len, err);
-    if (!e->cache)
-        return -1;
-    for (int64_t i = 0; i < e->n_slots; i++) {
-        e->slots[i].prompt_cached = 0;
-        e->slots[i].version = e->version;
-        if (e->slots[i].seq)
-            e->slots[i].seq->cached = 0;
-    }
-    return 0;
-}
-
-/* A free slot, the one that already holds the prompt if there is such. */
-static int64_t free_slot(const struct engine *e, const struct prompt *p)
-{
-    int64_t found = -1;
-    for (int64_t i = 0; i < e->n_slots; i++) {
-        if (e->slots[i].seq)
-            continue;
-        if (e->slots[i].prompt == p)
-            return i;
-        if (found < 0 || (e->slots[found].prompt && !e->slots[i].prompt))
-            found = i;
-    }
-    return found;
-}
-
-static void take_slot(struct engine *e, struct sequence *s, int64_t i)
-{
-    struct slot *slot = &e->slots[i];
-    bool same = slot->prompt == s->prompt && slot->version == e->version;
-    if (slot->prompt != s->prompt) {
-        prompt_unref(slot->prompt);
-        slot->prompt = prompt_ref(s->prompt);
-    }
-    if (!same)
-        slot->prompt_cached = 0;
-    slot->version = e->version;
-    slot->seq = s;
-    s->slot = i;
-    s->state = SEQ_RUNNING;
-    /* The last position runs again: its logits are what the first token is drawn from. */
-    s->cached = slot->prompt_cached < s->prompt->n ? slot->prompt_cached : s->prompt->n - 1;
-    e->running++;
-}
-
-static int start_sequences(struct engine *e, struct err *err)
-{
-    while (e->start < e->tail && e->running < e->n_slots) {
-        struct sequence *s = e->seqs[e->start];
-        int64_t need = positions_needed(s);
-        if ((!e->cache || need > e->cache_len) && grow_cache(e, need, err) < 0)
-            return -1;
-        take_slot(e, s, free_slot(e, s->prompt));
-        e->start++;
-    }
-    return 0;
-}
-
-/* Another slot that has the whole prompt, or is getting it before s does: *pending. */
-static int64_t slot_with_prompt(const struct engine *e, const struct sequence *s, bool *pending)
-{
-    *pending = false;
-    for (int64_t i = 0; i < e->n_slots; i++) {
-        const struct slot *o = &e->slots[i];
-        if (i == s->slot || o->prompt != s->prompt || o->version != e->slots[s->slot].version)
-            continue;
-        if (o->prompt_cached >= s->prompt->n - 1)
-            return i;
-        if (o->seq && (o->prompt_cached > s->cached || (o->prompt_cached == s->cached && i < s->slot)))
-            *pending = true;
-    }
-    return -1;
-}
-
-/* False if the sequence should wait for a neighbour that is running the same prompt. */
-static bool share_prompt(struct engine *e, struct sequence *s)
-{
-    bool pending;
-    if (s->cached >= s->prompt->n - 1)
-        return true;
-    int64_t from = slot_with_prompt(e, s, &pending);
-    if (from >= 0) {
-        s->cached = s->prompt->n - 1;
-        kv_cache_copy(e->cache, (int32_t)from, (int32_t)s->slot, s->cached);
-        e->slots[s->slot].prompt_cached = s->cached;
-    }
-    return from >= 0 || !pending;
-}
-
 /* One step. */
 
-static void add_row(struct rows *r, int32_t token, int64_t slot, int64_t pos)
+static void add_row(struct rows *r, int32_t token, int64_t slot, int64_t pos, const struct slot *of)
 {
     if (r->n == r->cap) {
         r->cap = r->cap ? 2 * r->cap : 256;
@@ -427,9 +254,14 @@ static void add_row(struct rows *r, int32_t token, int64_t slot, int64_t pos)
         r->tokens = xreallocarray(r->tokens, cap, sizeof *r->tokens);
         r->slot = xreallocarray(r->slot, cap, sizeof *r->slot);
         r->pos = xreallocarray(r->pos, cap, sizeof *r->pos);
+        r->prefix_slot = xreallocarray(r->prefix_slot, cap, sizeof *r->prefix_slot);
+        r->prefix_len = xreallocarray(r->prefix_len, cap, sizeof *r->prefix_len);
     }
     r->tokens[r->n] = token;
     r->slot[r->n] = (int32_t)slot;
+    r->prefix_slot[r->n] = (int32_t)of->prefix_slot;
+    r->prefix_len[r->n] = (int32_t)of->prefix_len;
+    r->prefixes |= of->prefix_len > 0;
     r->pos[r->n++] = (int32_t)pos;
 }
 
@@ -453,7 +285,7 @@ static void add_sequence_rows(struct engine *e, struct sequence *s, int64_t *pro
         *prompt_rows -= n;
     }
     for (int64_t i = 0; i < n; i++)
-        add_row(&e->rows, token_at(s, s->cached + i), s->slot, s->cached + i);
+        add_row(&e->rows, token_at(s, s->cached + i), s->slot, s->cached + i, &e->slots[s->slot]);
     s->cached += n;
     struct slot *slot = &e->slots[s->slot];
     int64_t prompt_part = s->cached < s->prompt->n ? s->cached : s->prompt->n;
@@ -469,6 +301,7 @@ static void plan_rows(struct engine *e, bool *ready)
 {
     int64_t prompt_rows = PROMPT_ROWS;
     e->rows.n = e->rows.n_out = 0;
+    e->rows.prefixes = false;
     for (int64_t i = 0; i < e->n_slots; i++)
         ready[i] = e->slots[i].seq && share_prompt(e, e->slots[i].seq);
     for (int64_t i = 0; i < e->n_slots; i++)
@@ -538,8 +371,7 @@ static void finish_sequence(struct engine *e, struct sequence *s, enum finish_re
 {
     s->finish = why;
     s->state = SEQ_DONE;
-    e->slots[s->slot].seq = NULL;
-    e->running--;
+    leave_slot(e, s);
 }
 
 static int accept_token(struct engine *e, int64_t i, struct err *err)
@@ -569,6 +401,8 @@ int engine_step(struct engine *e, struct err *err)
     free(ready);
     struct rows *r = &e->rows;
     struct cached_rows call = {.n = r->n, .tokens = r->tokens, .slot = r->slot, .pos = r->pos,
+                               .prefix_slot = r->prefixes ? r->prefix_slot : NULL,
+                               .prefix_len = r->prefixes ? r->prefix_len : NULL,
                                .n_out = r->n_out, .out_rows = r->out_rows};
     if (model_forward_cached(e->m, e->cache, &call, err) < 0)
         return -1;

@@ -99,6 +99,8 @@ static void cut_acts(struct cutter *k, const struct model *m, struct acts *a)
     a->tokens = cut(k, a->rows, 1, 4);
     a->positions = cut(k, a->rows, 1, 4);
     a->slots = cut(k, a->rows, 1, 4);
+    a->prefix_slot = cut(k, a->rows, 1, 4);
+    a->prefix_len = cut(k, a->rows, 1, 4);
     a->targets = cut(k, a->rows, 1, 4);
     a->head_x = cut(k, a->rows, c->dim, acc);
     a->head_in = cut(k, a->rows, c->dim, w);
@@ -148,6 +150,18 @@ int acts_reserve(struct model *m, struct acts *a, int64_t rows, struct err *err)
     hand_out.base = a->memory;
     cut_acts(&hand_out, m, a);
     return 0;
+}
+
+size_t acts_bytes(const struct model *m, bool kept, int64_t rows)
+{
+    struct acts *a = xcalloc(1, sizeof *a);
+    struct cutter count = {0};
+
+    a->kept = kept;
+    a->rows = (rows + 31) / 32 * 32;
+    cut_acts(&count, m, a);
+    free(a);
+    return count.used;
 }
 
 /* ---- rotary tables ---- */
@@ -224,23 +238,37 @@ int rope_reserve(struct model *m, int64_t positions, struct err *err)
 
 /* ---- logits of a chunk of rows ---- */
 
+/* Rows of a chunk, when `rows` want logits. */
+static int64_t chunk_of(const struct model *m, int64_t rows)
+{
+    int64_t row_bytes = m->cfg.vocab_size * (int64_t)dtype_bytes(m->dev.acc);
+    int64_t most = m->state->logits_bytes / row_bytes;
+
+    most = most > 64 ? most / 32 * 32 : most < 32 ? 32 : most;
+    return rows < most ? (rows + 31) / 32 * 32 : most;
+}
+
+static size_t chunk_bytes(const struct model *m, int64_t rows, size_t *logits_bytes)
+{
+    const size_t elems = (size_t)(rows * m->cfg.vocab_size);
+
+    *logits_bytes = (elems * dtype_bytes(m->dev.acc) + 63) / 64 * 64;
+    return *logits_bytes + (m->grads ? elems * dtype_bytes(m->dev.dtype) : 0);
+}
+
 int logits_reserve(struct model *m, int64_t rows, struct err *err)
 {
     struct model_state *s = m->state;
-    const int64_t vocab = m->cfg.vocab_size;
-    const size_t acc = dtype_bytes(m->dev.acc), w = dtype_bytes(m->dev.dtype);
-    int64_t most = s->logits_bytes / (vocab * (int64_t)acc);
+    size_t logits_bytes;
 
-    most = most > 64 ? most / 32 * 32 : most < 32 ? 32 : most;
-    rows = rows < most ? (rows + 31) / 32 * 32 : most;
+    rows = chunk_of(m, rows);
     if (rows <= s->logits_rows)
         return 0;
     if (s->logits)
         m->dev.ops->free(&m->dev, s->logits);
     s->logits_rows = 0;
-    size_t logits_bytes = ((size_t)(rows * vocab) * acc + 63) / 64 * 64;
-    size_t dlogits_bytes = m->grads ? (size_t)(rows * vocab) * w : 0;
-    s->logits = device_alloc(m, logits_bytes + dlogits_bytes, "logits", err);
+    size_t bytes = chunk_bytes(m, rows, &logits_bytes);
+    s->logits = device_alloc(m, bytes, "logits", err);
     if (!s->logits)
         return -1;
     s->dlogits = m->grads ? (char *)s->logits + logits_bytes : NULL;
@@ -306,6 +334,15 @@ static void place_matrix(struct model *m, void *arg, void **packed, int64_t offs
     *packed = bytes ? cut(k, 1, (int64_t)bytes, 1) : NULL;
 }
 
+static void place_matrix_size(struct model *m, void *arg, void **packed, int64_t offset,
+                              int64_t n_rows, int64_t n_cols)
+{
+    void *unused;
+
+    (void)packed;
+    place_matrix(m, arg, &unused, offset, n_rows, n_cols);
+}
+
 static void pack_matrix(struct model *m, void *arg, void **packed, int64_t offset, int64_t n_rows,
                         int64_t n_cols)
 {
@@ -333,4 +370,25 @@ int packed_alloc(struct model *m, struct err *err)
 void packed_refresh(struct model *m)
 {
     each_matrix(m, NULL, pack_matrix);
+}
+
+struct model_memory model_memory_plan(struct model *m, int64_t rows)
+{
+    const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
+    const size_t n = (size_t)m->n_elements;
+    const bool two_tables = m->cfg.rope_full_only;
+    struct cutter packed = {0};
+    struct model_memory p = {.weights = n * w, .gradients = m->grads ? n * acc : 0};
+    size_t logits_bytes;
+    int64_t positions = 1024;
+
+    each_matrix(m, &packed, place_matrix_size);
+    p.packed = packed.used;
+    p.activations = acts_bytes(m, m->grads != NULL, rows);
+    p.logits = chunk_bytes(m, chunk_of(m, rows), &logits_bytes);
+    while (positions < (rows < m->cfg.max_seq_len ? rows : m->cfg.max_seq_len))
+        positions *= 2;
+    p.tables = (size_t)(positions * m->cfg.head_dim) * acc * (two_tables ? 2 : 1);
+    p.total = p.weights + p.packed + p.gradients + p.activations + p.logits + p.tables;
+    return p;
 }

@@ -43,11 +43,11 @@ fail:
     return NULL;
 }
 
-void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t len)
+void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t first, int64_t len)
 {
     for (int64_t i = 0; i < c->m->cfg.n_layers; i++) {
         struct kv_copy_args a = {.cache = c->layers[i], .shape = c->shape, .src = src, .dst = dst,
-                                 .len = len};
+                                 .first = first, .len = len};
         c->m->dev.ops->kv_copy(&c->m->dev, &a);
     }
 }
@@ -67,6 +67,11 @@ static int check_rows(const struct model *m, const struct kv_cache *c, const str
                            r->pos[i], r->slot[i], (long long)c->shape.n_slots,
                            (long long)c->shape.max_len);
     }
+    for (int64_t i = 0; r->prefix_slot && i < r->n; i++)
+        if (r->prefix_slot[i] < 0 || r->prefix_slot[i] >= c->shape.n_slots || r->prefix_len[i] < 0 ||
+            r->prefix_len[i] > r->pos[i] || r->prefix_len[i] % KV_BLOCK != 0)
+            return err_set(err, "row %lld cannot have a prefix of %d positions in slot %d",
+                           (long long)i, r->prefix_len[i], r->prefix_slot[i]);
     for (int64_t i = 0; i < r->n_out; i++)
         if (r->out_rows[i] < 0 || r->out_rows[i] >= r->n)
             return err_set(err, "output row %d is not one of %lld rows", r->out_rows[i],
@@ -79,7 +84,7 @@ int model_forward_cached(struct model *m, struct kv_cache *c, const struct cache
 {
     struct model_state *s = m->state;
     struct acts *a = &s->cached;
-    const struct rows rows = {.n = r->n, .cache = c};
+    const struct rows rows = {.n = r->n, .cache = c, .prefixes = r->prefix_slot != NULL};
     const int64_t most = r->n > r->n_out ? r->n : r->n_out;
     struct dev *dev = &m->dev;
 
@@ -90,6 +95,10 @@ int model_forward_cached(struct model *m, struct kv_cache *c, const struct cache
     dev->ops->upload(dev, a->tokens, r->tokens, (size_t)r->n * sizeof(int32_t));
     dev->ops->upload(dev, a->slots, r->slot, (size_t)r->n * sizeof(int32_t));
     dev->ops->upload(dev, a->positions, r->pos, (size_t)r->n * sizeof(int32_t));
+    if (r->prefix_slot) {
+        dev->ops->upload(dev, a->prefix_slot, r->prefix_slot, (size_t)r->n * sizeof(int32_t));
+        dev->ops->upload(dev, a->prefix_len, r->prefix_len, (size_t)r->n * sizeof(int32_t));
+    }
     model_layers(m, a, &rows);
     if (r->n_out > 0) {
         head_gather(m, a, r->out_rows, r->n_out);

@@ -97,7 +97,10 @@ static void attend_cached(struct model *m, const struct acts *acts, const struct
                                     .kv_stride = a->kv_stride};
     struct attention_cached_args attend = {.out = a->out, .q = a->q, .cache = cache,
                                            .shape = r->cache->shape, .slot = acts->slots,
-                                           .pos = acts->positions, .n = r->n,
+                                           .pos = acts->positions,
+                                           .prefix_slot = r->prefixes ? acts->prefix_slot : NULL,
+                                           .prefix_len = r->prefixes ? acts->prefix_len : NULL,
+                                           .n = r->n,
                                            .n_heads = a->n_heads, .q_stride = a->q_stride,
                                            .window = a->window, .scale = a->scale};
 

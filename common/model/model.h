@@ -77,6 +77,13 @@ void model_use_exact(struct model *m, bool exact);
 /* Replaces the weights by those of another checkpoint of the same shape (a published policy). */
 int model_reload(struct model *m, const char *dir, struct err *err) WARN_UNUSED;
 
+/* Bytes of device memory that forwards (of a trainable model: and backwards) of up to `rows` packed
+ * positions lead to, all of them through the head; the optimiser's and the kernels' scratch excluded. */
+struct model_memory {
+    size_t weights, packed, gradients, activations, logits, tables, total;
+};
+struct model_memory model_memory_plan(struct model *m, int64_t rows);
+
 /* Optional outputs of a forward, host [n_tokens] each or NULL. */
 struct forward_out {
     float *logprobs, *entropy, *lse;
@@ -93,13 +100,17 @@ void model_zero_grads(struct model *m);
 struct kv_cache;
 struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err);
 void kv_cache_free(struct kv_cache *c);
-void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t len); /* all layers */
+/* Positions [first, len) of a slot to another, in all layers; first is a multiple of KV_BLOCK. */
+void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t first, int64_t len);
 /* Runs n rows (any mix of prompt chunks and single decode rows; rows of one slot in ascending
  * position) through the model, appending to the cache.  For each of n_out chosen rows the final
  * logits [n_out, vocab] are left in device memory m->...; read them with model_row_logits(). */
 struct cached_rows {
     int64_t n;
     const int32_t *tokens, *slot, *pos; /* host [n] */
+    /* host [n], or NULL: row i reads its positions before prefix_len[i], a multiple of KV_BLOCK, from
+     * another slot, which holds the same tokens there */
+    const int32_t *prefix_slot, *prefix_len;
     int64_t n_out;
     const int32_t *out_rows;            /* host [n_out], indices into rows */
 };

@@ -59,6 +59,7 @@ struct acts {
     void *x_out;             /* [n, D] acc: after the last layer */
     void *hidden;            /* [n, F] W: swiglu's output, and its gradient */
     int32_t *tokens, *positions, *slots; /* [n] device */
+    int32_t *prefix_slot, *prefix_len;   /* [n] */
     /* head: only the m <= n rows that need logits, gathered */
     void *head_x;            /* [n, D] acc; unused when all rows are wanted */
     void *head_src;          /* head_x or x_out, as the last head_gather() chose */
@@ -116,6 +117,7 @@ struct rows {
     int64_t n_seqs;
     /* or rows of a cache */
     struct kv_cache *cache;
+    bool prefixes; /* some begin in another slot: prefix_slot, prefix_len */
 };
 
 /* -- params.c -- */
@@ -125,6 +127,7 @@ struct param *params_build(const struct model_config *c, struct weight_offsets *
 
 /* -- acts.c: memory -- */
 int acts_reserve(struct model *m, struct acts *a, int64_t rows, struct err *err) WARN_UNUSED;
+size_t acts_bytes(const struct model *m, bool kept, int64_t rows); /* what acts_reserve allocates */
 void acts_release(struct model *m, struct acts *a);
 int rope_reserve(struct model *m, int64_t positions, struct err *err) WARN_UNUSED;
 int logits_reserve(struct model *m, int64_t rows, struct err *err) WARN_UNUSED;

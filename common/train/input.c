@@ -79,20 +79,8 @@ static int open_file(struct input *in, struct err *err)
             return err_set(err, "cannot read '%s' as a shard", in->file);
         }
     }
+    in->lines = (struct lines){.stream = in->stream, .file = in->file, .next_file = 1};
     return 1;
-}
-
-static bool is_blank(const struct strbuf *s)
-{
-    return s->len == strspn(s->buf, " \t\r");
-}
-
-static void drop_bom(struct strbuf *s)
-{
-    if (s->len >= 3 && memcmp(s->buf, "\xef\xbb\xbf", 3) == 0) {
-        s->len -= 3;
-        memmove(s->buf, s->buf + 3, s->len + 1);
-    }
 }
 
 /* read(2) is restarted after a signal, so a trainer that waits for its generator has to look up. */
@@ -106,20 +94,6 @@ static int wait_for_line(struct input *in, struct err *err)
         nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
     }
     return 0;
-}
-
-/* Parses in->text; NULL and why on failure. */
-static json_t *parse_line(struct input *in, bool cut, struct err *why)
-{
-    json_t *obj = json_parse(in->text.buf, in->text.len, why);
-    if (!obj && cut)
-        err_prefix(why, "the line is cut (no newline at its end)");
-    if (obj && !json_is_object(obj)) {
-        err_set(why, "the record is %s, expected an object", json_type_name(obj));
-        json_decref(obj);
-        obj = NULL;
-    }
-    return obj;
 }
 
 int input_reject(struct input *in, struct err *why, struct err *err)
@@ -139,20 +113,13 @@ static int next_line(struct input *in, json_t **out, struct err *err)
         struct err why = {0};
         if (wait_for_line(in, err) < 0)
             return -1;
-        int rc = stream_line(in->stream, &in->text, (size_t)jsonl_options.max_line_bytes, &cut, &why);
+        int rc = lines_next(&in->lines, &in->text, &cut, &why, err);
+        in->line = in->lines.line;
         if (rc == 0)
-            return 0;
-        in->line++;
-        if (rc < 0 && !stream_line_too_long(in->stream)) {
-            *err = why;
-            return -1;
-        }
-        if (in->line == 1)
-            drop_bom(&in->text);
-        if (rc > 0 && is_blank(&in->text))
-            continue;
-        tool_counts.in++;
-        *out = why.set ? NULL : parse_line(in, cut, &why);
+            in->stream = NULL; /* closed at its end */
+        if (rc <= 0)
+            return rc;
+        *out = why.set ? NULL : line_parse(in->text.buf, in->text.len, cut, &why);
         if (*out)
             return 1;
         if (input_reject(in, &why, err) < 0)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "data/example.h"
+#include "data/jsonl_line.h"
 #include "data/shard.h"
 
 struct input {
@@ -24,6 +25,7 @@ struct input {
     const char *file; /* of the last record: a path or "stdin" */
     int64_t line;     /* of the last record; 0 in a shard */
     struct stream *stream;
+    struct lines lines; /* of stream */
     struct shard_reader *shard;
     struct shard_batch blob;
     int64_t blob_next;

@@ -2,6 +2,9 @@
 #include "train/optimizer.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
 
 static void *at(void *base, enum dtype t, int64_t offset)
 {
@@ -54,6 +57,11 @@ void optimizer_release(struct optimizer *o)
     *o = (struct optimizer){0};
 }
 
+size_t optimizer_bytes(const struct optimizer *o)
+{
+    return acc_bytes(o) * (o->master == o->model->weights ? 2 : 3);
+}
+
 double optimizer_grad_norm(const struct optimizer *o)
 {
     struct model *m = o->model;
@@ -97,12 +105,30 @@ void optimizer_step(struct optimizer *o, const struct optimizer_options *opt, do
     model_weights_changed(m);
 }
 
-void optimizer_save(const struct optimizer *o, float *master, float *m, float *v)
+struct optimizer_view optimizer_view(const struct optimizer *o)
 {
     struct dev *dev = &o->model->dev;
-    dev->ops->download(dev, master, o->master, acc_bytes(o));
-    dev->ops->download(dev, m, o->m, acc_bytes(o));
-    dev->ops->download(dev, v, o->v, acc_bytes(o));
+    int64_t n = o->model->n_elements;
+    struct optimizer_view v = {.n = n, .master = dev->ops->host_view(dev, o->master)};
+    if (v.master) {
+        v.m = dev->ops->host_view(dev, o->m);
+        v.v = dev->ops->host_view(dev, o->v);
+        return v;
+    }
+    v.copies = xreallocarray(NULL, 3 * (size_t)n, sizeof(float));
+    dev->ops->download(dev, v.copies, o->master, acc_bytes(o));
+    dev->ops->download(dev, v.copies + n, o->m, acc_bytes(o));
+    dev->ops->download(dev, v.copies + 2 * n, o->v, acc_bytes(o));
+    v.master = v.copies;
+    v.m = v.copies + n;
+    v.v = v.copies + 2 * n;
+    return v;
+}
+
+void optimizer_view_release(struct optimizer_view *v)
+{
+    free(v->copies);
+    *v = (struct optimizer_view){0};
 }
 
 void optimizer_load(struct optimizer *o, const float *master, const float *m, const float *v)

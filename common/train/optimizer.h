@@ -22,12 +22,21 @@ struct optimizer {
 int optimizer_init(struct optimizer *o, struct model *m, const float *initial,
                    struct err *err) WARN_UNUSED;
 void optimizer_release(struct optimizer *o);
+size_t optimizer_bytes(const struct optimizer *o); /* of its own device memory */
 double optimizer_grad_norm(const struct optimizer *o); /* over all of model->grads, fixed order */
 /* One update with gradients scaled down to max_grad_norm (0 = never). */
 void optimizer_step(struct optimizer *o, const struct optimizer_options *opt, double lr,
                     double grad_norm);
-/* Host copies [n_elements] each; load also sets the model's weights. */
-void optimizer_save(const struct optimizer *o, float *master, float *m, float *v);
+/* Host arrays [n_elements] each: the optimiser's own where the device's memory can be read in place
+ * (they change with the next step), else copies. */
+struct optimizer_view {
+    int64_t n;
+    const float *master, *m, *v;
+    float *copies;
+};
+struct optimizer_view optimizer_view(const struct optimizer *o);
+void optimizer_view_release(struct optimizer_view *v);
+/* From host arrays; also sets the model's weights. */
 void optimizer_load(struct optimizer *o, const float *master, const float *m, const float *v);
 
 #endif

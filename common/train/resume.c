@@ -175,24 +175,6 @@ int resume_clean(const char *out, struct err *err)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-struct arrays {
-    int64_t n;
-    float *master, *m, *v;
-};
-
-static struct arrays arrays_new(int64_t n)
-{
-    size_t bytes = (size_t)n * sizeof(float);
-    return (struct arrays){.n = n, .master = xmalloc(bytes), .m = xmalloc(bytes), .v = xmalloc(bytes)};
-}
-
-static void arrays_release(struct arrays *a)
-{
-    free(a->master);
-    free(a->m);
-    free(a->v);
-}
-
 static int check_finite(const char *what, const float *x, int64_t n, struct err *err)
 {
     for (int64_t i = 0; i < n; i++)
@@ -215,7 +197,7 @@ static json_t *state_json(const struct train_state *s)
     return o;
 }
 
-static int write_state(const char *dir, const struct train_state *s, const struct arrays *a,
+static int write_state(const char *dir, const struct train_state *s, const struct optimizer_view *a,
                        struct err *err)
 {
     struct st_write_tensor t[] = {
@@ -236,7 +218,7 @@ static int write_state(const char *dir, const struct train_state *s, const struc
     return rc;
 }
 
-static int write_files(const char *dir, const struct checkpoint_save *c, const struct arrays *a,
+static int write_files(const char *dir, const struct checkpoint_save *c, const struct optimizer_view *a,
                        struct err *err)
 {
     const struct model *m = c->optimizer->model;
@@ -254,7 +236,7 @@ static int write_files(const char *dir, const struct checkpoint_save *c, const s
     return checkpoint_write(dir, &w, err);
 }
 
-static int write_final(const struct checkpoint_save *c, const struct arrays *a, struct err *err)
+static int write_final(const struct checkpoint_save *c, const struct optimizer_view *a, struct err *err)
 {
     struct atomic_dir d;
     if (atomic_dir_open(&d, c->out, err) < 0)
@@ -278,7 +260,7 @@ static void remove_aside(const char *out, const char *tmp)
     rmdir(out); /* refuses one that holds something */
 }
 
-static int write_step(const struct checkpoint_save *c, const struct arrays *a, struct err *err)
+static int write_step(const struct checkpoint_save *c, const struct optimizer_view *a, struct err *err)
 {
     char *dir = step_dir(c->out, c->state->step), *tmp = xasprintf("%s.tmp", dir);
     int rc = 0;
@@ -302,8 +284,7 @@ static int write_step(const struct checkpoint_save *c, const struct arrays *a, s
 
 int checkpoint_save(const struct checkpoint_save *c, struct err *err)
 {
-    struct arrays a = arrays_new(c->optimizer->model->n_elements);
-    optimizer_save(c->optimizer, a.master, a.m, a.v);
+    struct optimizer_view a = optimizer_view(c->optimizer);
     int rc = check_finite("weights", a.master, a.n, err);
     if (rc == 0)
         rc = check_finite("optimiser's moments", a.m, a.n, err);
@@ -311,7 +292,7 @@ int checkpoint_save(const struct checkpoint_save *c, struct err *err)
         rc = check_finite("optimiser's moments", a.v, a.n, err);
     if (rc == 0)
         rc = c->state->done ? write_final(c, &a, err) : write_step(c, &a, err);
-    arrays_release(&a);
+    optimizer_view_release(&a);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "base/stop.h"
 #include "base/tool.h"
 #include "model/checkpoint.h"
+#include "train/memory_report.h"
 #include "train/optimizer.h"
 #include "train/resume.h"
 
@@ -87,6 +88,7 @@ struct run {
     int64_t cap, positions, bad_steps;
     double started;
     bool metrics_gone;
+    struct memory_report memory;
 };
 
 static double now(void)
@@ -425,11 +427,22 @@ static void release(struct run *r)
     model_free(r->model);
 }
 
+static int begin(struct run *r, struct err *err)
+{
+    const struct train_hooks *h = r->hooks;
+
+    r->memory = memory_report_begin();
+    if (start(r, err) < 0 || make_lineage(r, err) < 0)
+        return -1;
+    memory_report_plan(&r->memory, r->model, &r->opt, r->o->micro_tokens);
+    return h && h->before_first ? h->before_first(h->self, r->model, r->state.step, err) : 0;
+}
+
 int train_run(const struct train_options *o, struct batch_source *src, const struct loss_head *loss,
               const struct train_hooks *hooks, struct err *err)
 {
     struct run r = {.o = o, .src = src, .loss = loss, .hooks = hooks};
-    int rc = -1;
+    int rc;
 
     if ((loss->needs & src->fields) != loss->needs)
         BUG("the source does not give what loss %s needs", loss->name);
@@ -439,10 +452,10 @@ int train_run(const struct train_options *o, struct batch_source *src, const str
     }
     stop_install();
     signal(SIGPIPE, SIG_IGN);
-    if (start(&r, err) == 0 && make_lineage(&r, err) == 0 &&
-        (!hooks || !hooks->before_first ||
-         hooks->before_first(hooks->self, r.model, r.state.step, err) == 0))
+    rc = begin(&r, err);
+    if (rc == 0)
         rc = loop(&r, err);
+    memory_report_end(&r.memory);
     release(&r);
     return rc;
 }

@@ -6,6 +6,8 @@
  * covers whole blocks of LANES keys by absolute position; a key that is masked has probability 0,
  * which leaves a chain as it is.  Rows of one call share the reading of K and V, no arithmetic; and
  * attention.c does the same arithmetic.
+ *
+ * Rows whose first positions lie in one slot, a prompt shared by a group, read them together.
  */
 #include "kernels/cpu/cpu.h"
 
@@ -26,42 +28,38 @@
 #endif
 
 struct query {
-    int64_t row, head, pos;
+    int64_t row, head, slot, pos;
 };
 
 struct attn {
     struct dev *dev;
-    const void *q;
-    void *out;
-    int64_t n_heads, n_kv_heads, head_dim, q_stride, window;
+    const struct attention_cached_args *a;
+    void *cache; /* a->cache; only read */
+    struct unit *units;
+    int32_t *order; /* [n] rows, unit by unit */
     float scale;
 };
 
-/* Where rows of one block of positions look: blocks [first, first + n). */
-struct span {
-    int64_t first, n;
+/* Rows that are worked on together; the first `shared` positions of all are in slot `prefix`. */
+struct unit {
+    int64_t first, n; /* in order */
+    int32_t prefix, shared;
 };
+#define UNIT_ROWS 16
 
-static struct span block_span(const struct query *q, int rows, int64_t window)
-{
-    int64_t low = q[0].pos;
-    for (int r = 1; r < rows; r++)
-        low = min_i64(low, q[r].pos);
-    low = window > 0 ? max_i64(0, low - window + 1) : 0;
-    return (struct span){low / LANES, q[0].pos / LANES - low / LANES + 1};
-}
-
-/* Scores lie as A of the product with V does: [K_BLOCK keys][row][A_STRIDE]. */
-static void scores(const struct kv_view *kv, const float *q, int rows, struct span s, float *p)
+/* Scores lie as A of the product with V does: [K_BLOCK keys][row][A_STRIDE], keys counted from block
+ * `base` on.  Blocks [b0, b1) of one slot. */
+static void scores(const struct kv_view *kv, const float *q, int rows, int64_t base, int64_t b0,
+                   int64_t b1, float *p)
 {
     const int64_t per_chunk = K_BLOCK / LANES, block = LANES * kv->head_dim;
-    for (int64_t b = 0; b < s.n;) {
-        int64_t left = min_i64(s.n - b, per_chunk - b % per_chunk);
+    for (int64_t b = b0; b < b1;) {
+        int64_t left = min_i64(b1 - b, per_chunk - b % per_chunk);
         int np = left >= 4 && rows <= KEYS_4_ROWS ? 4 : left >= 2 && rows <= KEYS_2_ROWS ? 2 : 1;
         struct tile t = {
             .a = q,
             .lda = A_STRIDE,
-            .b = elem(kv->k, kv->dtype, (s.first + b) * block),
+            .b = elem(kv->k, kv->dtype, (base + b) * block),
             .ldb = LANES,
             .panel = block,
             .K = kv->head_dim,
@@ -79,10 +77,11 @@ static float *score_at(float *p, int r, int64_t key)
     return p + (key / K_BLOCK * ROWS + r) * A_STRIDE + key % K_BLOCK;
 }
 
-/* Turns row r's scores into exponentials; returns their sum. */
-static float exponentials(const struct query *q, int r, struct span s, int64_t window, float *p)
+/* Turns row r's scores of blocks [base, base + blocks) into exponentials; returns their sum. */
+static float exponentials(const struct query *q, int r, int64_t base, int64_t blocks,
+                          int64_t window, float *p)
 {
-    int64_t n = s.n * LANES, own = q->pos - s.first * LANES;
+    int64_t n = blocks * LANES, own = q->pos - base * LANES;
     if (window > 0)
         for (int64_t j = 0; j <= own - window; j++)
             *score_at(p, r, j) = -INFINITY;
@@ -103,19 +102,22 @@ static float exponentials(const struct query *q, int r, struct span s, int64_t w
     return lanes_sum(sum);
 }
 
-static void values(const struct kv_view *kv, const float *p, int rows, struct span s, float *out)
+/* out (+)= probabilities times values, for blocks [b0, b1) of one slot; from zero if b0 is 0. */
+static void values(const struct kv_view *kv, const float *p, int rows, int64_t base, int64_t b0,
+                   int64_t b1, float *out)
 {
-    int64_t n = s.n * LANES, vectors = kv->v_dim / VW;
-    for (int64_t j = 0; j < n; j += K_BLOCK)
+    int64_t vectors = kv->v_dim / VW, n;
+    for (int64_t j = b0 * LANES; j < b1 * LANES; j += n) {
+        n = min_i64(K_BLOCK - j % K_BLOCK, b1 * LANES - j);
         for (int64_t v = 0; v < vectors;) {
             int64_t left = vectors - v;
             int nv = left >= 4 && rows <= VALUES_4_ROWS ? 4 : left >= 2 ? 2 : 1;
             struct tile t = {
-                .a = p + j / K_BLOCK * ROWS * A_STRIDE,
+                .a = p + j / K_BLOCK * ROWS * A_STRIDE + j % K_BLOCK,
                 .lda = A_STRIDE,
-                .b = elem(kv->v, kv->dtype, (s.first * LANES + j) * kv->v_dim + v * VW),
+                .b = elem(kv->v, kv->dtype, (base * LANES + j) * kv->v_dim + v * VW),
                 .ldb = kv->v_dim,
-                .K = min_i64(K_BLOCK, n - j),
+                .K = n,
                 .c = out + v * VW,
                 .ldc = A_STRIDE,
                 .b_type = kv->dtype == DTYPE_BF16 ? B_BF16 : B_F32,
@@ -124,6 +126,7 @@ static void values(const struct kv_view *kv, const float *p, int rows, struct sp
             tile_run(&t, TILE_ROWS, 1, nv, rows);
             v += nv;
         }
+    }
 }
 
 static size_t attend_scratch(int64_t max_len)
@@ -132,86 +135,135 @@ static size_t attend_scratch(int64_t max_len)
     return (size_t)((2 + chunks) * ROWS * A_STRIDE) * sizeof(float);
 }
 
-/* At most ROWS query rows of one key head, all within one block of LANES positions. */
-static void attend(const struct attn *a, const struct kv_view *kv, const struct query *query,
-                   int rows, float *scratch)
+static void load_query(const struct attn *j, const struct query *q, float *x)
 {
-    float *q = scratch, *out = q + ROWS * A_STRIDE, *p = out + ROWS * A_STRIDE;
-    struct span s = block_span(query, rows, a->window);
-    for (int r = 0; r < rows; r++) {
-        float *x = q + r * A_STRIDE;
-        load_row(x, a->q, a->dev->dtype, query[r].row * a->q_stride + query[r].head * a->head_dim,
-                 a->head_dim);
-        for (int64_t d = 0; d < a->head_dim; d++)
-            x[d] *= a->scale;
-    }
-    scores(kv, q, rows, s, p);
-    float sum[ROWS];
-    for (int r = 0; r < rows; r++)
-        sum[r] = exponentials(query + r, r, s, a->window, p);
-    values(kv, p, rows, s, out);
-    for (int r = 0; r < rows; r++) {
-        float *x = out + r * A_STRIDE, inverse = 1.0f / sum[r];
-        for (int64_t d = 0; d < kv->v_dim; d++)
-            x[d] *= inverse;
-        store_row(a->out, a->dev->dtype, (query[r].row * a->n_heads + query[r].head) * a->head_dim,
-                  x, a->head_dim);
-    }
+    int64_t hd = j->a->shape.head_dim;
+    load_row(x, j->a->q, j->dev->dtype, q->row * j->a->q_stride + q->head * hd, hd);
+    for (int64_t d = 0; d < hd; d++)
+        x[d] *= j->scale;
 }
 
-/* n rows at consecutive positions of one block, and the query heads of one key head. */
-static void attend_group(const struct attn *a, const struct kv_view *kv, int64_t row, int64_t pos,
-                         int64_t n, int64_t kv_head, float *scratch)
+static void store_output(const struct attn *j, const struct query *q, float *x, float sum)
 {
-    int64_t group = a->n_heads / a->n_kv_heads;
+    int64_t hd = j->a->shape.head_dim;
+    float inverse = 1.0f / sum;
+    for (int64_t d = 0; d < hd; d++)
+        x[d] *= inverse;
+    store_row(j->a->out, j->dev->dtype, (q->row * j->a->n_heads + q->head) * hd, x, hd);
+}
+
+/* How many queries from the first on are in the same block of the same slot. */
+static int same_block(const struct query *q, int rows)
+{
+    int n = 1;
+    while (n < rows && q[n].slot == q[0].slot && q[n].pos / LANES == q[0].pos / LANES)
+        n++;
+    return n;
+}
+
+static int64_t first_block(const struct query *q, int rows, int64_t window)
+{
+    int64_t low = q[0].pos;
+    for (int r = 1; r < rows; r++)
+        low = min_i64(low, q[r].pos);
+    return window > 0 ? max_i64(0, low - window + 1) / LANES : 0;
+}
+
+/* At most ROWS queries of one unit and key head. */
+static void attend(const struct attn *j, const struct unit *u, const struct query *query, int rows,
+                   int64_t kv_head, float *scratch)
+{
+    const struct attention_cached_args *a = j->a;
+    float *q = scratch, *out = q + ROWS * A_STRIDE, *p = out + ROWS * A_STRIDE;
+    int64_t base = first_block(query, rows, a->window);
+    int64_t shared = max_i64(0, u->shared / LANES - base);
+    struct kv_view kv = kv_slot_view(j->cache, j->dev->dtype, &a->shape, u->prefix, kv_head);
+    float sum[ROWS];
+    for (int r = 0; r < rows; r++)
+        load_query(j, query + r, q + r * A_STRIDE);
+    scores(&kv, q, rows, base, 0, shared, p);
+    for (int r = 0, n; r < rows; r += n) {
+        int64_t blocks = query[r].pos / LANES - base + 1;
+        struct kv_view own =
+            kv_slot_view(j->cache, j->dev->dtype, &a->shape, query[r].slot, kv_head);
+        n = same_block(query + r, rows - r);
+        scores(&own, q + r * A_STRIDE, n, base, shared, blocks, p + r * A_STRIDE);
+        for (int i = r; i < r + n; i++)
+            sum[i] = exponentials(query + i, i, base, blocks, a->window, p);
+    }
+    values(&kv, p, rows, base, 0, shared, out);
+    for (int r = 0, n; r < rows; r += n) {
+        struct kv_view own =
+            kv_slot_view(j->cache, j->dev->dtype, &a->shape, query[r].slot, kv_head);
+        n = same_block(query + r, rows - r);
+        values(&own, p + r * A_STRIDE, n, base, shared, query[r].pos / LANES - base + 1,
+               out + r * A_STRIDE);
+    }
+    for (int r = 0; r < rows; r++)
+        store_output(j, query + r, out + r * A_STRIDE, sum[r]);
+}
+
+static void attend_unit(void *arg, int64_t i, int thread)
+{
+    const struct attn *j = arg;
+    const struct attention_cached_args *a = j->a;
+    int64_t kv_heads = a->shape.n_kv_heads, group = a->n_heads / kv_heads, kv_head = i % kv_heads;
+    const struct unit *u = &j->units[i / kv_heads];
     struct query q[ROWS];
     int rows = 0;
-    for (int64_t i = 0; i < n * group; i++) {
-        q[rows++] = (struct query){row + i / group, kv_head * group + i % group, pos + i / group};
-        if (rows == ROWS || i == n * group - 1) {
-            attend(a, kv, q, rows, scratch);
+    for (int64_t k = 0; k < u->n * group; k++) {
+        int32_t row = j->order[u->first + k / group];
+        q[rows++] = (struct query){row, kv_head * group + k % group, a->slot[row], a->pos[row]};
+        if (rows == ROWS || k == u->n * group - 1) {
+            attend(j, u, q, rows, kv_head, thread_scratch(j->dev, thread));
             rows = 0;
         }
     }
 }
 
-/* Rows that follow each other in one block of a slot read K and V together. */
-struct run {
-    int64_t row, n;
-};
-
-struct cached {
-    struct attn attn;
-    const struct attention_cached_args *a;
-    struct run *runs;
-    void *cache; /* a->cache; only read */
-};
-
-static void attend_run(void *arg, int64_t i, int thread)
+static int32_t shared_of(const struct attention_cached_args *a, int64_t i)
 {
-    const struct cached *j = arg;
-    const struct attention_cached_args *a = j->a;
-    struct run run = j->runs[i / a->shape.n_kv_heads];
-    int64_t head = i % a->shape.n_kv_heads;
-    struct kv_view kv =
-        kv_slot_view(j->cache, j->attn.dev->dtype, &a->shape, a->slot[run.row], head);
-    attend_group(&j->attn, &kv, run.row, a->pos[run.row], run.n, head,
-                 thread_scratch(j->attn.dev, thread));
+    return a->prefix_slot ? a->prefix_len[i] : 0;
 }
 
-static int64_t find_runs(const struct attention_cached_args *a, struct run *runs, int64_t *longest)
+static bool joins(const struct attention_cached_args *a, const struct unit *u, int64_t last,
+                  int64_t i)
 {
-    int64_t n = 0;
-    *longest = 0;
+    if (shared_of(a, i) != u->shared)
+        return false;
+    if (u->shared)
+        return a->prefix_slot[i] == u->prefix;
+    return i == last + 1 && a->slot[i] == a->slot[last] && a->pos[i] == a->pos[last] + 1 &&
+           a->pos[i] % LANES;
+}
+
+/* Rows that follow each other in one block of a slot, and rows with the same prefix; the order of the
+ * rows is made along with it, taken marks those that are in. */
+static int64_t find_units(const struct attention_cached_args *a, struct attn *j, bool *taken)
+{
+    int64_t n_units = 0, n = 0;
+    memset(taken, 0, (size_t)a->n);
     for (int64_t i = 0; i < a->n; i++) {
-        *longest = max_i64(*longest, a->pos[i] + 1);
-        if (i && a->slot[i] == a->slot[i - 1] && a->pos[i] == a->pos[i - 1] + 1 &&
-            a->pos[i] % LANES)
-            runs[n - 1].n++;
-        else
-            runs[n++] = (struct run){i, 1};
+        if (taken[i])
+            continue;
+        struct unit *u = &j->units[n_units++];
+        *u = (struct unit){n, 0, a->slot[i], shared_of(a, i)};
+        if (u->shared)
+            u->prefix = a->prefix_slot[i];
+        int64_t last = i;
+        for (int64_t k = i; k < a->n && u->n < UNIT_ROWS; k++) {
+            if (k > i && (taken[k] || !joins(a, u, last, k))) {
+                if (!u->shared)
+                    break;
+                continue;
+            }
+            taken[k] = true;
+            j->order[n++] = (int32_t)k;
+            u->n++;
+            last = k;
+        }
     }
-    return n;
+    return n_units;
 }
 
 void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a)
@@ -220,16 +272,16 @@ void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a
         fail(dev, "head_dim above 256 is not supported");
         return;
     }
-    struct cached j = {
-        .attn = {dev, a->q, a->out, a->n_heads, a->shape.n_kv_heads, a->shape.head_dim,
-                 a->q_stride, a->window, (float)a->scale},
-        .a = a,
-    };
+    struct attn j = {.dev = dev, .a = a, .scale = (float)a->scale};
     memcpy(&j.cache, &a->cache, sizeof j.cache);
-    j.runs = cpu_shared(dev, (size_t)max_i64(1, a->n) * sizeof *j.runs);
-    if (!j.runs)
+    size_t rows = (size_t)max_i64(1, a->n), longest = 0;
+    j.units = cpu_shared(dev, rows * (sizeof *j.units + sizeof *j.order + sizeof(bool)));
+    if (!j.units)
         return;
-    int64_t longest, n = find_runs(a, j.runs, &longest);
-    if (cpu_scratch(dev, attend_scratch(longest)))
-        cpu_for(dev, n * a->shape.n_kv_heads, attend_run, &j);
+    j.order = (int32_t *)(void *)(j.units + rows);
+    int64_t n = find_units(a, &j, (bool *)(void *)(j.order + rows));
+    for (int64_t i = 0; i < a->n; i++)
+        longest = a->pos[i] + 1 > (int64_t)longest ? (size_t)a->pos[i] + 1 : longest;
+    if (cpu_scratch(dev, attend_scratch((int64_t)longest)))
+        cpu_for(dev, n * a->shape.n_kv_heads, attend_unit, &j);
 }

@@ -21,6 +21,7 @@
 #define cpu_free ISA_NAME(cpu_free)
 #define cpu_copy ISA_NAME(cpu_copy)
 #define cpu_zero ISA_NAME(cpu_zero)
+#define cpu_host_view ISA_NAME(cpu_host_view)
 #define cpu_convert ISA_NAME(cpu_convert)
 #define cpu_scratch ISA_NAME(cpu_scratch)
 #define cpu_shared ISA_NAME(cpu_shared)
@@ -66,6 +67,7 @@ void cpu_copy(struct dev *dev, void *dst, const void *src, size_t bytes);
 void cpu_zero(struct dev *dev, void *dst, size_t bytes);
 void cpu_convert(struct dev *dev, void *dst, enum dtype to, const void *src, enum dtype from,
                  int64_t n);
+const float *cpu_host_view(struct dev *dev, const void *acc);
 /* Makes sure every thread has this much scratch, or this much is shared; false (and dev->error)
  * when there is no memory.  Contents do not survive the op.  Call outside parallel work. */
 bool cpu_scratch(struct dev *dev, size_t bytes);
@@ -271,6 +273,7 @@ static inline struct kv_view kv_slot_view(void *cache, enum dtype t, const struc
 }
 
 #define MAX_HEAD_DIM K_BLOCK
+_Static_assert(KV_BLOCK == LANES, "a block of the cache is a row of lanes");
 
 /* -- the table's other entries -- */
 size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how);

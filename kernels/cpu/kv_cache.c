@@ -81,13 +81,15 @@ void cpu_kv_append(struct dev *dev, const struct kv_append_args *a)
 void cpu_kv_copy(struct dev *dev, const struct kv_copy_args *a)
 {
     enum dtype t = dev->dtype;
-    size_t blocks = (size_t)kv_blocks(a->len), bytes = blocks * LANES * dtype_bytes(t);
-    if (a->src == a->dst || !blocks)
+    int64_t first = a->first / LANES, blocks = kv_blocks(a->len) - first;
+    size_t bytes = (size_t)max_i64(0, blocks) * LANES * dtype_bytes(t);
+    if (a->src == a->dst || blocks <= 0)
         return;
     for (int64_t h = 0; h < a->shape.n_kv_heads; h++) {
         struct kv_view from = kv_slot_view(a->cache, t, &a->shape, a->src, h);
         struct kv_view to = kv_slot_view(a->cache, t, &a->shape, a->dst, h);
-        memcpy(to.k, from.k, bytes * (size_t)from.head_dim);
-        memcpy(to.v, from.v, bytes * (size_t)from.v_dim);
+        int64_t k = first * LANES * from.head_dim, v = first * LANES * from.v_dim;
+        memcpy(elem_mut(to.k, t, k), elem(from.k, t, k), bytes * (size_t)from.head_dim);
+        memcpy(elem_mut(to.v, t, v), elem(from.v, t, v), bytes * (size_t)from.v_dim);
     }
 }

@@ -15,6 +15,7 @@ const struct ops ops_cpu = {
     .copy = cpu_copy,
     .zero = cpu_zero,
     .convert = cpu_convert,
+    .host_view = cpu_host_view,
     .packed_bytes = cpu_packed_bytes,
     .pack_weight = cpu_pack_weight,
     .linear = cpu_linear,

@@ -1,5 +1,6 @@
 /* attention.c - reference: causal attention, its gradient, the KV cache. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/ref/ref_ops.h"
@@ -128,8 +129,25 @@ void ref_kv_copy(struct dev *dev, const struct kv_copy_args *a)
     double *cache = a->cache;
     (void)dev;
     if (a->src != a->dst)
-        memcpy(cache + cache_at(&a->shape, a->dst, 0), cache + cache_at(&a->shape, a->src, 0),
-               (size_t)cache_at(&a->shape, 0, a->len) * sizeof(double));
+        memcpy(cache + cache_at(&a->shape, a->dst, a->first),
+               cache + cache_at(&a->shape, a->src, a->first),
+               (size_t)cache_at(&a->shape, 0, a->len - a->first) * sizeof(double));
+}
+
+/* Positions [0, pos] of row i, end to end, malloc'ed. */
+static double *gathered(const struct attention_cached_args *a, int64_t i)
+{
+    const struct kv_shape *s = &a->shape;
+    const double *cache = a->cache;
+    int64_t n = cache_at(s, 0, a->pos[i] + 1);
+    double *all = malloc((size_t)n * sizeof(double));
+    if (!all)
+        abort();
+    memcpy(all, cache + cache_at(s, a->slot[i], 0), (size_t)n * sizeof(double));
+    if (a->prefix_slot)
+        memcpy(all, cache + cache_at(s, a->prefix_slot[i], 0),
+               (size_t)cache_at(s, 0, a->prefix_len[i]) * sizeof(double));
+    return all;
 }
 
 void ref_attention_cached(struct dev *dev, const struct attention_cached_args *a)
@@ -137,12 +155,14 @@ void ref_attention_cached(struct dev *dev, const struct attention_cached_args *a
     const struct kv_shape *s = &a->shape;
     int64_t hd = s->head_dim, group = a->n_heads / s->n_kv_heads, n = row_elems(s);
     (void)dev;
-    for (int64_t i = 0; i < a->n; i++)
+    for (int64_t i = 0; i < a->n; i++) {
+        double *kv = gathered(a, i);
         for (int64_t h = 0; h < a->n_heads; h++) {
-            const double *k =
-                (const double *)a->cache + cache_at(s, a->slot[i], 0) + h / group * hd;
+            const double *k = kv + h / group * hd;
             attend((double *)a->out + (i * a->n_heads + h) * hd,
                    (const double *)a->q + i * a->q_stride + h * hd, k, k + n, 2 * n,
                    first_key(a->pos[i], 0, a->window), a->pos[i], hd, a->scale);
         }
+        free(kv);
+    }
 }

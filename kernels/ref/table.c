@@ -73,6 +73,13 @@ static void ref_convert(struct dev *dev, void *dst, enum dtype to, const void *s
         write_value(dst, to, i, read_value(src, from, i));
 }
 
+/* Its arrays are doubles. */
+static const float *ref_host_view(struct dev *dev, const void *acc)
+{
+    (void)dev, (void)acc;
+    return NULL;
+}
+
 static const struct ops ops_ref = {
     .abi = OPS_ABI,
     .name = "ref",
@@ -82,6 +89,7 @@ static const struct ops ops_ref = {
     .download = ref_copy,
     .copy = ref_copy,
     .zero = ref_zero,
+    .host_view = ref_host_view,
     .convert = ref_convert,
     .packed_bytes = ref_packed_bytes,
     .pack_weight = ref_pack_weight,

@@ -193,7 +193,7 @@ static void test_shared_prompt(enum dtype t)
     CHECK(model_forward_cached(m, cache, &prompt, &err) == 0);
     model_row_logits(m, row);
     CHECK(!memcmp(row, all.logits + last * VOCAB, VOCAB * sizeof(float)));
-    kv_cache_copy(cache, 0, 1, LEN - 1);
+    kv_cache_copy(cache, 0, 1, 0, LEN - 1);
     int32_t tokens[2] = {batch.tokens[LEN - 1], batch.tokens[LEN - 1]};
     int32_t slots[2] = {1, 0}, at[2] = {LEN - 1, LEN - 1}, rows[2] = {0, 1};
     struct cached_rows next = {.n = 2, .tokens = tokens, .slot = slots, .pos = at, .n_out = 2,

@@ -161,6 +161,44 @@ static void decode(const struct qkv *x, void *cache, const struct kv_shape *ks, 
                                                                     .scale = 0.21});
 }
 
+/* The last row of the longest sequence from three slots at once: two of them hold only what follows a
+ * prefix, which is in the first, and NaN before it. */
+static void check_prefix(const struct qkv *x, void *cache, const struct kv_shape *ks, void *all)
+{
+    enum { N = 5, LEN = 259 };
+    int64_t width = x->s.heads * x->s.hd, last = starts[2] + LEN - 1;
+    void *out = put_zeros(&dev, dev.dtype, N * width), *q = put_zeros(&dev, dev.dtype, N * width);
+    memset(cache, 0xff, dev.ops->kv_cache_bytes(&dev, ks));
+    void *unused = put_zeros(&dev, dev.dtype, LEN * width);
+    decode(x, cache, ks, unused, starts[2], 0, 0, LEN);
+    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, *ks, 0, 1, 240, LEN});
+    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, *ks, 0, 2, 96, LEN});
+    int32_t slot[N] = {1, 0, 2, 1, 2}, pos[N] = {LEN - 1, LEN - 1, LEN - 1, LEN - 2, LEN - 1};
+    int32_t prefix[N] = {0, 0, 0, 0, 0}, len[N] = {240, 0, 240, 240, 96};
+    for (int i = 0; i < N; i++)
+        memcpy(at(q, i * width), at(x->rows, (last - (i == 3)) * x->row),
+               (size_t)width * dtype_bytes(dev.dtype));
+    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
+                                                                    .q = q,
+                                                                    .cache = cache,
+                                                                    .shape = *ks,
+                                                                    .slot = slot,
+                                                                    .pos = pos,
+                                                                    .prefix_slot = prefix,
+                                                                    .prefix_len = len,
+                                                                    .n = N,
+                                                                    .n_heads = x->s.heads,
+                                                                    .q_stride = width,
+                                                                    .window = x->s.window,
+                                                                    .scale = 0.21});
+    for (int i = 0; i < N; i++)
+        CHECK_MSG(same(at(out, i * width), at(all, (last - (i == 3)) * width), width, dev.dtype),
+                  "%s: row %d with a prefix of %d in another slot", dev.name, i, len[i]);
+    dev.ops->free(&dev, out);
+    dev.ops->free(&dev, q);
+    dev.ops->free(&dev, unused);
+}
+
 /* The sequences through the cache: in chunks of any size, over a slot's stale contents. */
 static void check_cached(const struct qkv *x, void *all)
 {
@@ -182,7 +220,7 @@ static void check_cached(const struct qkv *x, void *all)
         }
     /* the last row of the longest, after a copy to another slot, beside another sequence's row */
     decode(x, cache, &ks, out, starts[2], 0, 0, 259);
-    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, ks, 0, 2, 259});
+    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, ks, 0, 2, 0, 259});
     decode(x, cache, &ks, out, 0, 0, 0, 40);
     int32_t slots[2] = {0, 2}, pos[2] = {39, 258};
     char *q = put_zeros(&dev, dev.dtype, 2 * width);
@@ -201,6 +239,7 @@ static void check_cached(const struct qkv *x, void *all)
                                                                     .scale = 0.21});
     CHECK(same(out, at(all, 39 * width), width, dev.dtype));
     CHECK(same(at(out, width), at(all, 299 * width), width, dev.dtype));
+    check_prefix(x, cache, &ks, all);
     dev.ops->free(&dev, cache);
     dev.ops->free(&dev, out);
     dev.ops->free(&dev, q);
@@ -310,6 +349,21 @@ static void check_norm_and_embedding(void)
     free(tokens);
 }
 
+static int64_t between(int64_t low, int64_t high)
+{
+    return low + (int64_t)rng_below(&ops_rng, (uint64_t)(high - low + 1));
+}
+
+static void check_random_shapes(int n)
+{
+    for (int i = 0; i < n; i++) {
+        int64_t kv_heads = between(1, 3), heads = kv_heads * between(1, 4);
+        int64_t window = between(0, 1) ? between(1, 120) : 0;
+        check_linear(between(1, 300), between(1, 600));
+        check_attention((struct shape){heads, kv_heads, 2 * between(1, 40), window});
+    }
+}
+
 int main(void)
 {
     pool_init(2);
@@ -328,6 +382,7 @@ int main(void)
             check_attention((struct shape){6, 2, 8, 5});
             check_attention((struct shape){4, 4, 64, 70});
             check_norm_and_embedding();
+            check_random_shapes(getenv("LONG") ? 30 : 2);
             CHECK(!dev_error(&dev) && !dev_error(&solo));
             dev_close(&dev);
             dev_close(&solo);

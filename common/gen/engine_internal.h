@@ -1,0 +1,86 @@
+/* engine_internal.h - what engine.c and engine_slot.c share. */
+#ifndef TP_GEN_ENGINE_INTERNAL_H
+#define TP_GEN_ENGINE_INTERNAL_H
+
+#include "gen/engine.h"
+
+/* One prompt, shared by neighbouring requests. */
+struct prompt {
+    int refs;
+    int64_t n;
+    int32_t ids[];
+};
+
+enum sequence_state { SEQ_WAITING, SEQ_RUNNING, SEQ_DONE };
+
+struct sequence {
+    struct gen_request req; /* prompt and stop_ids point to our copies */
+    struct prompt *prompt;
+    int32_t *stop_ids;
+    enum sequence_state state;
+    int64_t slot, cached;
+    int64_t n_tokens, cap;
+    int32_t *tokens, *versions;
+    float *logprobs;
+    double entropy;
+    enum finish_reason finish;
+};
+
+/* What a slot's cache holds, also after its sequence is done. */
+struct slot {
+    struct sequence *seq;  /* NULL = free */
+    struct prompt *prompt; /* or NULL */
+    int64_t prompt_cached; /* of the prompt's positions */
+    int32_t version;       /* of the weights they were computed with */
+    /* Whole blocks of the prompt are not copied from a neighbour but read there: seq's positions
+     * before prefix_len are in slot prefix_slot, whose `lent` counts such readers. */
+    int64_t prefix_slot, prefix_len, lent;
+};
+
+struct rows {
+    int64_t n, cap, n_out, out_cap;
+    int32_t *tokens, *slot, *pos, *prefix_slot, *prefix_len;
+    bool prefixes; /* some row has one */
+    int32_t *out_rows;
+    struct sequence **out_seq;
+};
+
+struct engine {
+    struct model *m;
+    struct kv_cache *cache;
+    int64_t n_slots, cache_len, max_len;
+    struct slot *slots;
+    /* seqs[head..tail) in submission order; [start..tail) have not started */
+    struct sequence **seqs;
+    int64_t head, start, tail, cap;
+    int64_t running, tokens_made;
+    int32_t version;
+    struct rows rows;
+    struct sampler *samplers; /* [n_samplers] one a thread */
+    int n_samplers;
+    int64_t drawn_cap; /* the arrays below hold as many rows */
+    float *logits;     /* [rows, vocab] */
+    int32_t *drawn;
+    float *truncated_logprobs, *logprobs, *entropy, *inv_temp;
+    double *u;
+};
+
+static inline struct prompt *prompt_ref(struct prompt *p)
+{
+    if (p)
+        p->refs++;
+    return p;
+}
+
+void prompt_unref(struct prompt *p);
+
+/* -- engine_slot.c: which sequence is in which slot of the cache, and who reads whose prompt -- */
+
+/* Starts waiting sequences while there are free slots. */
+int start_sequences(struct engine *e, struct err *err) WARN_UNUSED;
+/* False if the sequence should wait for a neighbour that is running the same prompt. */
+bool share_prompt(struct engine *e, struct sequence *s);
+/* The sequence is done; what the slot holds may serve another. */
+void leave_slot(struct engine *e, struct sequence *s);
+
+#endif
