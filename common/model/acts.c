@@ -389,6 +389,9 @@ struct model_memory model_memory_plan(struct model *m, int64_t rows)
     while (positions < (rows < m->cfg.max_seq_len ? rows : m->cfg.max_seq_len))
         positions *= 2;
     p.tables = (size_t)(positions * m->cfg.head_dim) * acc * (two_tables ? 2 : 1);
-    p.total = p.weights + p.packed + p.gradients + p.activations + p.logits + p.tables;
+    /* Keys and values as fp32, and blocks of matrices for each thread: about. */
+    p.scratch = (size_t)(rows * 2 * m->cfg.n_kv_heads * m->cfg.head_dim) * sizeof(float) +
+                ((size_t)m->dev.n_threads << 20);
+    p.total = p.weights + p.packed + p.gradients + p.activations + p.logits + p.tables + p.scratch;
     return p;
 }

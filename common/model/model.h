@@ -78,9 +78,9 @@ void model_use_exact(struct model *m, bool exact);
 int model_reload(struct model *m, const char *dir, struct err *err) WARN_UNUSED;
 
 /* Bytes of device memory that forwards (of a trainable model: and backwards) of up to `rows` packed
- * positions lead to, all of them through the head; the optimiser's and the kernels' scratch excluded. */
+ * positions lead to, all of them through the head.  scratch, the kernels' own, is an estimate. */
 struct model_memory {
-    size_t weights, packed, gradients, activations, logits, tables, total;
+    size_t weights, packed, gradients, activations, logits, tables, scratch, total;
 };
 struct model_memory model_memory_plan(struct model *m, int64_t rows);
 

@@ -34,11 +34,14 @@ void memory_report_plan(struct memory_report *r, struct model *m, const struct o
                         int64_t rows)
 {
     struct model_memory p = model_memory_plan(m, rows);
-    r->planned = r->before + mib(p.total) + mib(optimizer_bytes(o));
+    /* A checkpoint of bfloat16 is written from a rounded copy. */
+    double rounded = m->dev.dtype == DTYPE_BF16 ? mib((size_t)m->n_elements * 2) : 0;
+    r->planned = r->before + mib(p.total) + mib(optimizer_bytes(o)) + rounded;
     log_debug("memory, MiB: weights %.1f, packed %.1f, gradients %.1f, optimiser %.1f, activations of "
-              "%lld positions %.1f, logits %.1f, tables %.1f; %.1f in all",
+              "%lld positions %.1f, logits %.1f, tables and scratch %.1f, writing %.1f; %.1f in all",
               mib(p.weights), mib(p.packed), mib(p.gradients), mib(optimizer_bytes(o)),
-              (long long)rows, mib(p.activations), mib(p.logits), mib(p.tables), r->planned);
+              (long long)rows, mib(p.activations), mib(p.logits), mib(p.tables + p.scratch), rounded,
+              r->planned);
 }
 
 void memory_report_end(const struct memory_report *r)
