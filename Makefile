@@ -44,6 +44,9 @@ UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 CPU_SRC  := $(wildcard kernels/cpu/*.c)
 REF_SRC  := $(wildcard kernels/ref/*.c)
 KOPT      = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+# Twice as many registers as there are: -O3 would take minutes.
+KOPTemu512 = $(subst -O3,-O1,$(KOPT))
+KOPTemuamx = $(KOPTemu512)
 ISA_base   =
 ISA_avx2   = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
@@ -77,7 +80,7 @@ $(B)/%.o: %.c
 define ISA_RULE
 $(B)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(BASE_CFLAGS) -fPIE $$(KOPT) $$(ISA_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+	$$(CC) $$(CPPFLAGS) $$(BASE_CFLAGS) -fPIE $$(KOPT$(filter emu%,$(1))) $$(ISA_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS) $(EMULATED),$(eval $(call ISA_RULE,$(i))))
 
