@@ -4,6 +4,8 @@
 # rollout is older than --max-staleness.  A recorded stream trains to the same
 # bytes when it is replayed, and when the trainer is killed and resumed.
 set -eu
+delays="0.05 0.1 0.15 0.2 0.3" # seconds after which a run is killed
+[ -z "${LONG:-}" ] || delays=$(seq 0.02 0.03 0.6)
 . "$TESTS/tiny-sft.sh"
 
 for precision in fp32 bf16; do
@@ -48,7 +50,7 @@ grep -q 'is stale and is left out' err && grep -q 'has only 0 of 2 usable' err &
 rollout-gen -q --model sft --group 4 --max-tokens 24 --repeat 2 prompts.jsonl | reward-verify -q --verifier random:0.5 >recorded.jsonl
 rl="rlvr-train -q --model sft --steps 20 --prompts-per-step 8 --minibatches 2 --max-staleness -1 --lr 1e-3 --checkpoint-every 3"
 $rl --out rl1 <recorded.jsonl >/dev/null
-for delay in 0.05 0.1 0.15 0.2 0.3; do
+for delay in $delays; do
     $rl --out rl2 --resume <recorded.jsonl >/dev/null 2>&1 &
     pid=$!
     sleep $delay

@@ -3,6 +3,8 @@
 # seed gives the same bytes, and a run that was killed ends in the bytes of an
 # unbroken one.
 set -eu
+delays="0.05 0.1 0.15 0.2 0.3" # seconds after which a run is killed
+[ -z "${LONG:-}" ] || delays=$(seq 0.02 0.03 0.6)
 task-gen -q --task arithmetic --n 300 --trace --seed 1 >tasks.jsonl
 tok-train -q --vocab-size 300 --template chatml --out tok <tasks.jsonl
 cat >config.json <<'J'
@@ -25,7 +27,7 @@ falls() { # metrics: the last loss is clearly under the first
 killed() { # out input command...: kill -9 at growing delays, then resume to the end
     out=$1 input=$2
     shift 2
-    for delay in 0.05 0.1 0.15 0.2 0.3; do
+    for delay in $delays; do
         "$@" --out "$out" --resume <"$input" >/dev/null 2>&1 &
         pid=$!
         sleep $delay
