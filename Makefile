@@ -93,7 +93,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(EMU_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(EMU_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d)
+-include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(EMU_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d) $(wildcard $(B)/tests/bench/*.d)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 	@mkdir -p $(@D)

@@ -196,13 +196,19 @@ static void drop_since(struct source_rollouts *s, int64_t first)
         example_release(&s->rollouts[--s->n].e);
 }
 
+static void add_extra_groups(struct source_rollouts *s, int64_t n)
+{
+    s->place.extra_groups += n;
+    if (s->publisher)
+        s->publisher->extra_groups = s->place.extra_groups;
+}
+
 /* A group the generator made for nothing: it may make another. */
 static int group_does_not_count(struct source_rollouts *s, struct err *err)
 {
-    s->place.extra_groups++;
+    add_extra_groups(s, 1);
     if (!s->publisher)
         return 0;
-    s->publisher->extra_groups = s->place.extra_groups;
     return publisher_credits(s->publisher, (int32_t)s->batch, PUBLISHER_RUNNING, err);
 }
 
@@ -448,9 +454,12 @@ static int read_batch(struct source_rollouts *s, int64_t batch, struct metrics *
     }
     if (groups == 0)
         return 0;
-    if (groups < s->prompts_per_step)
+    if (groups < s->prompts_per_step) {
         log_warn("the input ended: the last batch has %lld of %lld groups", (long long)groups,
                  (long long)s->prompts_per_step);
+        /* Credits count whole batches: a resumed run's generator must not be ahead by the rest. */
+        add_extra_groups(s, groups - s->prompts_per_step);
+    }
     list_kept(s);
     metrics_sum(m, "num_groups", (double)groups);
     metrics_sum(m, "num_sequences", (double)s->n_kept);

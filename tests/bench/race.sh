@@ -53,7 +53,7 @@ echo "$race" | tr ';' '\n' | while read -r work shape precision batch; do
         n=$((n + 1))
         echo "$work $shape $precision $batch $(median "$tmp/rate.0") $name $(median "$tmp/rate.$n")" |
             awk '{ printf "| %s | %s | %s | %s | %.0f | %.0f | %s | %.0f | %.0f | %s | %s |\n", $1, $2, $3, $4, $5, $6, $7, $8, $9,
-                   $8 > 0 ? sprintf("%.2f", $5 / $8) : "-", $9 > 0 ? sprintf("%.2f", $6 / $9) : "-" }'
+                   ($8 > 0 ? sprintf("%.2f", $5 / $8) : "-"), ($9 > 0 ? sprintf("%.2f", $6 / $9) : "-") }'
     done <"$tmp/peers"
     [ -s "$tmp/peers" ] || echo "$work $shape $precision $batch $(median "$tmp/rate.0")" |
         awk '{ printf "| %s | %s | %s | %s | %.0f | %.0f | - | - | - | - | - |\n", $1, $2, $3, $4, $5, $6 }'

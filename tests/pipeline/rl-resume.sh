@@ -121,3 +121,12 @@ jq -e -s 'all(.[]; .["staleness/max"] <= 1 and .num_groups == 3) and .[-1].step 
     >/dev/null || fail "steps are missing"
 set -- $(state)
 [ $(($1 - $2)) = 180 ] || fail "$1 groups came, $2 of them did not count"
+
+# A run whose input ends within a batch: the missing groups are not credited to the next generator.
+mkdir ../short
+cd ../short
+rollout-gen -q --model ../sft --group 4 --max-tokens 16 ../prompts.jsonl 2>err | head -n 16 |
+    reward-verify -q --verifier random:0.4 |
+    trainer --steps 9 --max-staleness 1 >metrics 2>err || fail "the trainer failed"
+[ "$(state)" = "4 -2" ] || fail "$(state): one group of three was not counted as one"
+[ "$(jq .groups policy/credits.json)" = 10 ] || fail "$(cat policy/credits.json): other credits than (2 + 2) 3 - 2"
