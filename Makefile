@@ -3,6 +3,7 @@
 #   make              build everything into bin/
 #   make deps         install the Debian packages it needs (or print the command)
 #   make check        all tests that need no GPU and no network
+#   make check-emu    of those, the ones of the GPU's kernels
 #   make check-long   slower checks: many seeds, many kills
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
 #   make quickstart   the whole recipe on this machine, in less than ten minutes
@@ -57,9 +58,24 @@ ISA_emuamx = $(ISA_emu512) -DTP_AMX
 X86       := $(filter x86_64,$(shell uname -m))
 ISAS      := base $(if $(X86),avx2 avx512 amx)
 EMULATED  := $(if $(X86),emu512 emuamx)
-KERN_OBJ := $(foreach i,$(ISAS),$(CPU_SRC:%.c=$(B)/%.$(i).o)) $(B)/kernels/open.o
+KERN_OBJ := $(foreach i,$(ISAS),$(CPU_SRC:%.c=$(B)/%.$(i).o)) $(B)/kernels/open.o $(B)/kernels/plugin.o
 EMU_OBJ  := $(foreach i,$(EMULATED),$(CPU_SRC:%.c=$(B)/%.$(i).o))
 REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)
+
+# The GPU's kernels: a plug-in that nvcc makes where there is one (CUDA=0: never), and the same sources with
+# the emulator in kernels/emu as a plug-in for tests.
+NVCC     ?= $(firstword $(wildcard $(addsuffix /nvcc,$(subst :, ,$(PATH)) /usr/local/cuda/bin)))
+CUDA     ?= $(if $(NVCC),1,0)
+PLUGINS   = $(BIN)/../lib/thinkpipe
+CU_SRC   := $(wildcard kernels/cuda/*.cu)
+CU_OBJ   := $(CU_SRC:%.cu=$(B)/%.nvcc.o)
+CUEMU_SRC := $(wildcard kernels/emu/*.cpp)
+CUEMU_OBJ := $(CU_SRC:%.cu=$(B)/%.emu.o) $(CUEMU_SRC:%.cpp=$(B)/%.o)
+CU_ARCH   = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
+NVCC_FLAGS = -std=c++17 -O3 -I. $(CU_ARCH) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -DBACKEND_NAME='"cuda"'
+CXX      ?= g++
+CXX_FLAGS = -std=c++17 -O2 -g -I. -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers -Wno-unused-function \
+            -ffp-contract=off -fno-strict-aliasing -fPIC -fvisibility=hidden -DBACKEND_NAME='"emu"' $(WERROR) $(SAN)
 
 LIB  = $(B)/libthinkpipe.a
 
@@ -67,7 +83,7 @@ LIB  = $(B)/libthinkpipe.a
 OBJECTS := $(LIB_OBJ) $(KERN_OBJ) $(EMU_OBJ) $(REF_OBJ) $(TOOL_SRC:%.c=$(B)/%.o) $(UNIT_SRC:%.c=$(B)/%.o)
 $(OBJECTS): | build/build.deps
 
-all: $(TOOLS:%=$(BIN)/%)
+all: $(TOOLS:%=$(BIN)/%) $(if $(filter 1,$(CUDA)),$(PLUGINS)/thinkpipe-cuda.so)
 
 $(LIB): $(LIB_OBJ) $(KERN_OBJ)
 	@rm -f $@
@@ -84,6 +100,28 @@ $(B)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 endef
 $(foreach i,$(ISAS) $(EMULATED),$(eval $(call ISA_RULE,$(i))))
 
+$(B)/%.nvcc.o: %.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -Xptxas -v -MMD -MP -c -o $@ $< 2>$@.ptxas || { cat $@.ptxas >&2; exit 1; }
+
+$(PLUGINS)/thinkpipe-cuda.so: $(CU_OBJ)
+	@mkdir -p $(@D)
+	@$(NVCC) --version | sed -n 's/.*release/nvcc/p' >$(B)/nvcc.version
+	$(NVCC) -shared -cudart static $(CU_ARCH) -o $@.tmp $^
+	@mv $@.tmp $@
+
+$(B)/%.emu.o: %.cu
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ -x c++ $<
+
+$(B)/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/plugins/thinkpipe-emu.so: $(CUEMU_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) -shared $(SAN) -o $@ $^
+
 $(BIN)/%: $(B)/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -93,7 +131,8 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(EMU_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(EMU_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d) $(wildcard $(B)/tests/bench/*.d)
+-include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(EMU_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d) $(wildcard $(B)/tests/bench/*.d) \
+  $(CU_OBJ:.o=.d) $(CUEMU_OBJ:.o=.d)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 	@mkdir -p $(@D)
@@ -101,8 +140,8 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 
 # ---- tests -------------------------------------------------------------------------------------
 
-.PHONY: units check check-long asan check-rooms check-man check-headers bench
-units: $(UNITS) $(B)/net/fault_server
+.PHONY: units check check-long check-emu asan bench
+units: $(UNITS) $(B)/net/fault_server $(if $(X86),$(B)/plugins/thinkpipe-emu.so)
 
 # The server that tests/fault/http-faults.sh and test_net talk to.
 $(B)/net/%: tests/net/%.c
@@ -116,9 +155,13 @@ check: all units | build/test.deps
 check-long: all units | build/test.deps
 	@LONG=1 tests/run.sh --bin $(BIN) --units $(B)/unit
 
+# The GPU's kernels without a GPU: on the emulator, and what nvcc makes of them.
+check-emu: all units | build/test.deps
+	@tests/run.sh --bin $(BIN) --units $(B)/unit emu/ test_plugin test_ops
+
 asan:
 	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \
-	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all units
+	    CUDA=0 SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all units
 	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -130,7 +173,7 @@ bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_
 
 DEB_BUILD = gcc libc6-dev make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
             libxxhash-dev libzstd-dev libutf8proc-dev
-DEB_TEST  = jq zstd mandoc
+DEB_TEST  = g++ jq zstd mandoc
 # Text that Debian ships, used by the quickstart as its domains.
 DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc
 DEB_ALL   = $(DEB_BUILD) $(DEB_TEST) $(DEB_TEXT)
@@ -163,6 +206,8 @@ install: all
 	install -m 755 $(TOOLS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 5 7; do for f in man/*.$$s; do \
 	    [ -e "$$f" ] && install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man$$s; done; done; true
+	[ ! -e $(PLUGINS)/thinkpipe-cuda.so ] || \
+	    install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/thinkpipe $(PLUGINS)/thinkpipe-cuda.so
 
 clean:
-	rm -rf build bin
+	rm -rf build bin lib

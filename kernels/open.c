@@ -100,6 +100,14 @@ const char *dev_cpu_name(void)
     return !isa ? error : isa->dev_name ? isa->dev_name : isa->ops->name;
 }
 
+static void close_cpu(struct dev *dev)
+{
+    struct cpu_state *state = dev->backend;
+    free(state->shared);
+    free(state);
+    free(dev->scratch);
+}
+
 int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_for parallel_for,
                  const char **error)
 {
@@ -118,6 +126,7 @@ int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_
     }
     state->fp32_parts = isa->fp32_parts;
     dev->backend = state;
+    dev->close = close_cpu;
     dev->ops = isa->ops;
     dev->name = isa->dev_name ? isa->dev_name : isa->ops->name;
     dev->dtype = dtype;
@@ -129,10 +138,7 @@ int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_
 
 void dev_close(struct dev *dev)
 {
-    struct cpu_state *state = dev->backend;
-    if (state)
-        free(state->shared);
-    free(state);
-    free(dev->scratch);
+    if (dev->close)
+        dev->close(dev);
     memset(dev, 0, sizeof *dev);
 }

@@ -59,6 +59,7 @@ struct dev {
     size_t scratch_bytes;
     const char *error;      /* first error, NULL = none */
     void *backend;          /* backend's own state */
+    void (*close)(struct dev *dev); /* releases backend and scratch */
 };
 
 /* What a packed copy of a weight holds: its W, or int8 with one scale a row, w ~ q * max|row| / 127:
@@ -327,6 +328,12 @@ struct ops {
  *                        about 4e-6 and 1e-7; only when named */
 int dev_open_cpu(struct dev *dev, enum dtype dtype, int n_threads, dev_parallel_for parallel_for,
                  const char **error);
+/* Opens a GPU backend, the shared library thinkpipe-KIND.so in $THINKPIPE_PLUGINS or else in
+ * ../lib/thinkpipe of the program's folder: "cuda" on GPU number `index`, once the driver has shown that it is there;
+ * "emu" is the same code on the CPU, for tests.  Returns 0, or -1 with *error set (kept until the next call). */
+int dev_open_plugin(struct dev *dev, const char *kind, enum dtype dtype, int index, const char **error);
+/* Whether there is such a library. */
+bool dev_has_plugin(const char *kind);
 void dev_close(struct dev *dev);
 /* The name that dev_open_cpu() would give, or its error. */
 const char *dev_cpu_name(void);

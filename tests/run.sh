@@ -5,7 +5,7 @@
 #
 # A test is: a unit program (exit 0 ok, 77 skipped; a line "skip: REASON" for a part that was left
 # out counts as skipped, too), a case in tests/cli (see
-# tests/cli/run.sh), or a script in tests/checks, tests/pipeline, tests/fault
+# tests/cli/run.sh), or a script in tests/checks, tests/emu, tests/pipeline, tests/fault
 # (exit 0 ok, 77 skipped, with the reason as its last line).  With names, only the
 # tests whose name contains one of them.  LONG=1 widens the slower ones.
 set -u
@@ -25,6 +25,10 @@ mkdir -p "$BUILD"
 export PATH TESTS ROOT LC_ALL BUILD
 # Real data is used when THINKPIPE_DATA names its folder; a user does not need it.
 export THINKPIPE_DATA="${THINKPIPE_DATA:-}"
+# Only the emulated GPU's kernels, whatever this machine has.
+BUILT="$(cd "$units/.." && pwd)"
+THINKPIPE_PLUGINS="$BUILT/plugins" CUDA_PLUGIN="$(cd "$bin/.." && pwd)/lib/thinkpipe/thinkpipe-cuda.so"
+export BUILT THINKPIPE_PLUGINS CUDA_PLUGIN
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1}" UBSAN_OPTIONS="print_stacktrace=1"
 
 passed=0 failed=0 skipped=0
@@ -69,7 +73,7 @@ for t in tests/cli/*.sh; do
     tests/cli/run.sh "$t" >"$log" 2>&1
     report "$name" $?
 done
-for t in tests/checks/*.sh tests/pipeline/*.sh tests/fault/*.sh; do
+for t in tests/checks/*.sh tests/emu/*.sh tests/pipeline/*.sh tests/fault/*.sh; do
     [ -e "$t" ] || continue
     name=$(basename "$(dirname "$t")")/$(basename "$t" .sh)
     wanted "$name" "$@" || continue

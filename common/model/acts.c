@@ -357,6 +357,8 @@ int packed_alloc(struct model *m, struct err *err)
     struct cutter count = {0}, hand_out = {0};
 
     each_matrix(m, &count, place_matrix);
+    if (!count.used && m->state->packing == PACK_INT8)
+        return err_set(err, "%s has no int8 weights; use --weights exact", m->dev.name);
     if (!count.used)
         return 0;
     m->state->packed_memory = device_alloc(m, count.used, "packed weights", err);

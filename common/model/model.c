@@ -13,9 +13,28 @@ const struct opt_enum precision_names[] = {
 const struct opt_enum weights_names[] = {
     {"exact", WEIGHTS_EXACT}, {"int8", WEIGHTS_INT8}, {NULL, 0}};
 const struct opt_enum device_names[] = {
-    {"auto", DEVICE_AUTO}, {"cpu", DEVICE_CPU}, {"cuda", DEVICE_CUDA}, {NULL, 0}};
+    {"auto", DEVICE_AUTO}, {"cpu", DEVICE_CPU}, {"cuda", DEVICE_CUDA}, {"emu", DEVICE_EMU},
+    {NULL, 0}};
 
 enum { LOGITS_BYTES = 64 << 20 }; /* of a chunk: enough rows to keep the matrix product busy */
+
+/* 1 = opened, 0 = --device auto and there is none, which is said once, -1. */
+static int open_gpu(struct model *m, enum device_kind kind, enum dtype dtype, struct err *err)
+{
+    static bool told;
+    const char *error = NULL;
+
+    if (kind == DEVICE_CPU || (kind == DEVICE_AUTO && !dev_has_plugin("cuda")))
+        return 0;
+    if (dev_open_plugin(&m->dev, kind == DEVICE_EMU ? "emu" : "cuda", dtype, 0, &error) == 0)
+        return 1;
+    if (kind != DEVICE_AUTO)
+        return err_set(err, "cannot open the GPU: %s", error);
+    if (!told)
+        log_info("gpu: %s; using the CPU, %d thread%s", error, pool_threads(), pool_threads() == 1 ? "" : "s");
+    told = true;
+    return 0;
+}
 
 static int open_device(struct model *m, const struct model_options *opt, struct err *err)
 {
@@ -26,12 +45,14 @@ static int open_device(struct model *m, const struct model_options *opt, struct 
         m->dev = *opt->dev_ref;
         return 0;
     }
-    if (opt->device == DEVICE_CUDA)
-        return err_set(err, "this build has no CUDA backend; use --device cpu");
     /* float16 has more digits than bfloat16, so it is not rounded unless asked for. */
     if (opt->precision == PRECISION_AUTO)
         bf16 = !strcmp(m->cfg.dtype, "bfloat16");
-    if (dev_open_cpu(&m->dev, bf16 ? DTYPE_BF16 : DTYPE_F32, pool_threads(), pool_for, &error) < 0)
+    enum dtype dtype = bf16 ? DTYPE_BF16 : DTYPE_F32;
+    int rc = open_gpu(m, opt->device, dtype, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    if (dev_open_cpu(&m->dev, dtype, pool_threads(), pool_for, &error) < 0)
         return err_set(err, "cannot open the CPU backend: %s", error ? error : "unknown error");
     return 0;
 }

@@ -20,7 +20,7 @@
 #include "model/config.h"
 
 enum precision { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 }; /* auto: as the checkpoint */
-enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA };
+enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_EMU }; /* the last for tests */
 /* int8: matrix products of the forwards take int8 weights with a scale for each row of W; not for
  * training. */
 enum model_weights { WEIGHTS_EXACT, WEIGHTS_INT8 };

@@ -4,7 +4,7 @@ set -u
 cd "$ROOT" || exit 1
 bad=0
 allow() { # room pattern-of-allowed-includes
-    files=$(find "$1" -name '*.[ch]' 2>/dev/null)
+    files=$(find "$1" -name '*.[ch]' -o -name '*.cu' -o -name '*.cpp' 2>/dev/null)
     [ -n "$files" ] || return 0
     wrong=$(grep -Hn '^#include "' $files | grep -Ev "#include \"($2)")
     if [ -n "$wrong" ]; then

@@ -40,7 +40,10 @@ static inline double *zeros(int64_t n)
 static inline void *put(struct dev *dev, enum dtype t, const double *host, int64_t n)
 {
     void *p = dev->ops->alloc(dev, (size_t)n * dtype_bytes(t));
-    dev->ops->convert(dev, p, t, host, DTYPE_F64, n);
+    void *wide = dev->ops->alloc(dev, (size_t)n * sizeof *host);
+    dev->ops->upload(dev, wide, host, (size_t)n * sizeof *host);
+    dev->ops->convert(dev, p, t, wide, DTYPE_F64, n);
+    dev->ops->free(dev, wide);
     return p;
 }
 
@@ -65,7 +68,10 @@ static inline void *put_zeros(struct dev *dev, enum dtype t, int64_t n)
 static inline double *get(struct dev *dev, const void *p, enum dtype t, int64_t n)
 {
     double *x = zeros(n);
-    dev->ops->convert(dev, x, DTYPE_F64, p, t, n);
+    void *wide = dev->ops->alloc(dev, (size_t)n * sizeof *x);
+    dev->ops->convert(dev, wide, DTYPE_F64, p, t, n);
+    dev->ops->download(dev, x, wide, (size_t)n * sizeof *x);
+    dev->ops->free(dev, wide);
     return x;
 }
 
@@ -77,11 +83,12 @@ static inline int32_t *random_ints(int64_t n, int64_t below)
     return x;
 }
 
-/* The emulated ones run AVX-512's and AMX's code on AVX2. */
+/* The emulated ones run AVX-512's and AMX's code on AVX2; "cuda-emu" runs the GPU's kernels. */
 static const char *const isa_names[] = {"base", "avx2", "avx512", "amx", "amx-bf16x3", "amx-bf16x6",
-                                        "emu512", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6"};
-#define N_ISAS 10
+                                        "emu512", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6", "cuda-emu"};
+#define N_ISAS 11
 #define FIRST_EMULATED 6
+#define CUDA_EMULATED 10
 
 #if defined(__x86_64__)
 extern const struct ops ops_cpu_emu512, ops_cpu_emuamx;
@@ -105,7 +112,11 @@ static inline bool emulate(struct dev *dev, int isa)
 /* False where this processor lacks it. */
 static inline bool open_isa(struct dev *dev, int isa, enum dtype t, int threads)
 {
-    const char *error = NULL;
+    const char *error = NULL, *only = getenv("OPS_ONLY");
+    if (only && strcmp(only, isa_names[isa]) != 0)
+        return false;
+    if (isa == CUDA_EMULATED)
+        return dev_open_plugin(dev, "emu", t, 0, &error) == 0;
     setenv("THINKPIPE_CPU", isa < FIRST_EMULATED ? isa_names[isa] : "", 1);
     bool ok = dev_open_cpu(dev, t, threads, pool_for, &error) == 0;
     unsetenv("THINKPIPE_CPU");

@@ -439,8 +439,10 @@ static void check_products(struct dev *dev)
           {2, 200, 300, PACKED | BIAS}, {3, 130, 257, PACKED | BIAS | ACCUMULATE | ACC},
           {4, 65, 33, PACKED | ACCUMULATE}, {5, 3, 17, 0}, {13, 65, 600, BIAS | ACC},
           {33, 17, 3, PACKED}, {65, 129, 511, PACKED | ACC | BIAS}, {257, 70, 128, PACKED},
-          {17, 1000, 20, PACKED | ACC}, {1, 70, 300, INT8}, {2, 33, 17, INT8 | BIAS | ACC},
-          {5, 130, 600, INT8 | ACC | ACCUMULATE}, {40, 17, 1, INT8}, {200, 600, 520, PACKED | ACC});
+          {17, 1000, 20, PACKED | ACC}, {200, 600, 520, PACKED | ACC});
+    if (dev->ops->packed_bytes(dev, 1, 1, PACK_INT8))
+        CASES(linear, {1, 70, 300, INT8}, {2, 33, 17, INT8 | BIAS | ACC},
+              {5, 130, 600, INT8 | ACC | ACCUMULATE}, {40, 17, 1, INT8});
     CASES(linear_backward, {1, 1, 1, BIAS}, {3, 17, 33, ACC}, {65, 33, 17, BIAS | ACCUMULATE | ACC},
           {257, 130, 65, ACCUMULATE | BIAS}, {600, 65, 129, BIAS | ACC}, {33, 300, 70, 0},
           {17, 280, 600, ACC | BIAS});

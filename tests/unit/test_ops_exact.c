@@ -52,7 +52,8 @@ static void check_linear(int64_t N, int64_t K)
     void *x = put_random(&dev, t, M * K, 1), *w = put_random(&dev, t, N * K, 1);
     void *all = put_zeros(&dev, t, M * N), *part = put_zeros(&dev, t, M * N);
     void *packed = dev.ops->alloc(&dev, dev.ops->packed_bytes(&dev, N, K, PACK_W));
-    dev.ops->pack_weight(&dev, packed, w, N, K, PACK_W);
+    if (dev.ops->packed_bytes(&dev, N, K, PACK_W))
+        dev.ops->pack_weight(&dev, packed, w, N, K, PACK_W);
     linear(&dev, all, x, w, packed, M, N, K);
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
         for (int64_t row = 0; row + counts[c] <= M; row += 78) {
@@ -60,7 +61,8 @@ static void check_linear(int64_t N, int64_t K)
             CHECK_MSG(same(part, at(all, row * N), counts[c] * N, t), "%s: %d rows at %d", dev.name,
                       (int)counts[c], (int)row);
         }
-    check_int8(x, w, N, K);
+    if (dev.ops->packed_bytes(&dev, N, K, PACK_INT8))
+        check_int8(x, w, N, K);
     linear(&dev, part, x, w, NULL, M, N, K);
     CHECK(same(part, all, M * N, t));
     linear(&solo, part, x, w, packed, M, N, K);
@@ -216,7 +218,8 @@ static void check_cached(const struct qkv *x, void *all)
                 decode(x, cache, &ks, at(out, i * width), starts[s] + i, 1, (int32_t)i, n);
             }
             CHECK_MSG(same(out, at(all, starts[s] * width), len * width, dev.dtype),
-                      "%s: sequence %d, cached in steps of %d", dev.name, s, (int)chunks[c]);
+                      "%s: %d/%d heads of %d, window %d: sequence %d, cached in steps of %d", dev.name,
+                      (int)x->s.heads, (int)x->s.kv_heads, (int)x->s.hd, (int)x->s.window, s, (int)chunks[c]);
         }
     /* the last row of the longest, after a copy to another slot, beside another sequence's row */
     decode(x, cache, &ks, out, starts[2], 0, 0, 259);
@@ -364,6 +367,25 @@ static void check_random_shapes(int n)
     }
 }
 
+/* Some of the shapes are left out where a product takes a thousand times as long. */
+static void check_all(bool slow)
+{
+    bool all = getenv("LONG") || !slow;
+    ops_seed(3);
+    check_linear(65, 33);
+    check_linear(200, 700);
+    check_attention((struct shape){1, 1, 64, 0});
+    check_attention((struct shape){6, 2, 8, 5});
+    check_attention((struct shape){9, 1, 40, 0});
+    check_norm_and_embedding();
+    if (!all)
+        return;
+    check_linear(520, 300);
+    check_attention((struct shape){4, 2, 32, 0});
+    check_attention((struct shape){4, 4, 64, 70});
+    check_random_shapes(getenv("LONG") ? 30 : 2);
+}
+
 int main(void)
 {
     pool_init(2);
@@ -372,18 +394,8 @@ int main(void)
             if (!open_isa(&dev, isa, (enum dtype)t, 2))
                 continue;
             (void)open_isa(&solo, isa, (enum dtype)t, 1);
-            ops_seed(3);
-            check_linear(65, 33);
-            check_linear(200, 700);
-            check_linear(520, 300);
-            check_attention((struct shape){1, 1, 64, 0});
-            check_attention((struct shape){4, 2, 32, 0});
-            check_attention((struct shape){9, 1, 40, 0});
-            check_attention((struct shape){6, 2, 8, 5});
-            check_attention((struct shape){4, 4, 64, 70});
-            check_norm_and_embedding();
-            check_random_shapes(getenv("LONG") ? 30 : 2);
-            CHECK(!dev_error(&dev) && !dev_error(&solo));
+            check_all(isa == CUDA_EMULATED);
+            CHECK_MSG(!dev_error(&dev) && !dev_error(&solo), "%s: %s", dev.name, dev_error(&dev));
             dev_close(&dev);
             dev_close(&solo);
         }
