@@ -7,6 +7,7 @@
 #   make check-long   slower checks: many seeds, many kills
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
 #   make quickstart   the whole recipe on this machine, in less than ten minutes
+#   make gpu-bundle   a tar file for a machine with a GPU: tests/gpu/run.sh and all that it runs
 #   make bench        speed figures; with PEER_PYTHON=... PyTorch in turn (tests/bench/race.sh)
 #   make install PREFIX=/usr/local
 #
@@ -69,10 +70,15 @@ CUDA     ?= $(if $(NVCC),1,0)
 PLUGINS   = $(BIN)/../lib/thinkpipe
 CU_SRC   := $(wildcard kernels/cuda/*.cu)
 CU_OBJ   := $(CU_SRC:%.cu=$(B)/%.nvcc.o)
-CUEMU_SRC := $(wildcard kernels/emu/*.cpp)
+EMU_WATCH := kernels/emu/watch.cpp kernels/emu/traffic.cpp
+CUEMU_SRC := $(filter-out $(EMU_WATCH),$(wildcard kernels/emu/*.cpp))
 CUEMU_OBJ := $(CU_SRC:%.cu=$(B)/%.emu.o) $(CUEMU_SRC:%.cpp=$(B)/%.o)
+CUEMU_WATCH := $(patsubst %,$(B)/%.watch.o,$(basename $(CU_SRC) $(CUEMU_SRC) $(EMU_WATCH)))
+CUEMU_ASAN := $(patsubst %,$(B)/%.asan.o,$(basename $(CU_SRC) $(CUEMU_SRC)))
+EMU_BUILDS = thinkpipe-emu.so $(if $(SAN),,asan/thinkpipe-emu.so watch/thinkpipe-emu.so)
+EMU_SAN   = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CU_ARCH   = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
-NVCC_FLAGS = -std=c++17 -O3 -I. $(CU_ARCH) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -DBACKEND_NAME='"cuda"'
+NVCC_FLAGS = -std=c++17 -O3 -fmad=false -I. $(CU_ARCH) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -DBACKEND_NAME='"cuda"'
 CXX      ?= g++
 CXX_FLAGS = -std=c++17 -O2 -g -I. -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers -Wno-unused-function \
             -ffp-contract=off -fno-strict-aliasing -fPIC -fvisibility=hidden -DBACKEND_NAME='"emu"' $(WERROR) $(SAN)
@@ -114,6 +120,22 @@ $(B)/%.emu.o: %.cu
 	@mkdir -p $(@D)
 	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ -x c++ $<
 
+$(B)/%.asan.o: %.cu
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -O1 $(EMU_SAN) -MMD -MP -c -o $@ -x c++ $<
+
+$(B)/%.asan.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -O1 $(EMU_SAN) -MMD -MP -c -o $@ $<
+
+$(B)/%.watch.o: %.cu
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -fsanitize=thread -MMD -MP -c -o $@ -x c++ $<
+
+$(B)/%.watch.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -DEMU_WATCH -MMD -MP -c -o $@ $<
+
 $(B)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
@@ -121,6 +143,15 @@ $(B)/%.o: %.cpp
 $(B)/plugins/thinkpipe-emu.so: $(CUEMU_OBJ)
 	@mkdir -p $(@D)
 	$(CXX) -shared $(SAN) -o $@ $^
+
+# The same under the sanitizers (their library must be preloaded), and watching for races and traffic.
+$(B)/plugins/asan/thinkpipe-emu.so: $(CUEMU_ASAN)
+	@mkdir -p $(@D)
+	$(CXX) -shared $(EMU_SAN) -o $@ $^
+
+$(B)/plugins/watch/thinkpipe-emu.so: $(CUEMU_WATCH)
+	@mkdir -p $(@D)
+	$(CXX) -shared -o $@ $^
 
 $(BIN)/%: $(B)/tools/%.o $(LIB)
 	@mkdir -p $(@D)
@@ -132,7 +163,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(REF_OBJ) $(EMU_OBJ) $(LIB)
 
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(KERN_OBJ:.o=.d) $(EMU_OBJ:.o=.d) $(REF_OBJ:.o=.d) $(TOOL_SRC:%.c=$(B)/%.d) $(UNIT_SRC:%.c=$(B)/%.d) $(wildcard $(B)/tests/bench/*.d) \
-  $(CU_OBJ:.o=.d) $(CUEMU_OBJ:.o=.d)
+  $(CU_OBJ:.o=.d) $(CUEMU_OBJ:.o=.d) $(CUEMU_WATCH:.o=.d) $(CUEMU_ASAN:.o=.d)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 	@mkdir -p $(@D)
@@ -141,7 +172,7 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: units check check-long check-emu asan bench
-units: $(UNITS) $(B)/net/fault_server $(if $(X86),$(B)/plugins/thinkpipe-emu.so)
+units: $(UNITS) $(B)/net/fault_server $(if $(X86),$(EMU_BUILDS:%=$(B)/plugins/%))
 
 # The server that tests/fault/http-faults.sh and test_net talk to.
 $(B)/net/%: tests/net/%.c
@@ -164,10 +195,16 @@ asan:
 	    CUDA=0 SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all units
 	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
 
-bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
+bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests/bench/bench_model.c)
 	@$(B)/bench/bench_ops
 	@echo
 	@tests/bench/race.sh $(B)/bench/bench_model
+
+# For a machine with a GPU and nothing else of ours: tests/gpu/run.sh and all that it runs.
+.PHONY: gpu-bundle
+gpu-bundle: build/thinkpipe-gpu.tar.gz
+build/thinkpipe-gpu.tar.gz: all units $(B)/bench/bench_gpu $(B)/bench/bench_model
+	@tests/gpu/bundle.sh $(BIN) $(B) $@
 
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 

@@ -102,6 +102,7 @@ static void cut_acts(struct cutter *k, const struct model *m, struct acts *a)
     a->prefix_slot = cut(k, a->rows, 1, 4);
     a->prefix_len = cut(k, a->rows, 1, 4);
     a->targets = cut(k, a->rows, 1, 4);
+    a->uniform = cut(k, a->rows, 1, sizeof(double));
     a->head_x = cut(k, a->rows, c->dim, acc);
     a->head_in = cut(k, a->rows, c->dim, w);
     a->head_rstd = cut(k, a->rows, 1, acc);

@@ -142,12 +142,14 @@ void model_row_draw(struct model *m, const float *inv_temp, const double *u, int
 {
     struct model_state *s = m->state;
     const int64_t n = s->n_row_logits;
-    struct draw_args a = {.tokens = tokens, .logits = s->row_logits,
-                          .inv_temp = s->cached.inv_temp, .u = u, .n = n,
+    struct draw_args a = {.tokens = s->cached.targets, .logits = s->row_logits,
+                          .inv_temp = s->cached.inv_temp, .u = s->cached.uniform, .n = n,
                           .vocab = m->cfg.vocab_size, .stride = m->cfg.vocab_size};
 
     if (n < 1)
         return;
     upload_acc(m, s->cached.inv_temp, inv_temp, n);
+    m->dev.ops->upload(&m->dev, s->cached.uniform, u, (size_t)n * sizeof *u);
     m->dev.ops->draw(&m->dev, &a);
+    m->dev.ops->download(&m->dev, tokens, s->cached.targets, (size_t)n * sizeof *tokens);
 }

@@ -65,7 +65,8 @@ struct acts {
     void *head_src;          /* head_x or x_out, as the last head_gather() chose */
     void *head_rstd;         /* [n] acc */
     void *head_in;           /* [n, D] W */
-    int32_t *targets;        /* [n] */
+    int32_t *targets;        /* [n]; also what was drawn */
+    double *uniform;         /* [n] for draws */
     void *inv_temp, *logprobs, *entropy, *lse; /* [n] acc */
     /* backward only */
     void *dx;                /* [n, D] acc: gradient of the residual stream */

@@ -1,5 +1,6 @@
 /* backend.cu - the device: opening, memory, and the table of operations. */
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/blas.h"
 
 #include <stdlib.h>
 
@@ -145,6 +146,7 @@ static void close_device(struct dev *dev)
     struct cuda_state *s = cuda_state(dev);
     if (!s)
         return;
+    blas_close(dev, s->blas);
     cuda_free(dev, s->scratch.p);
     cuda_free(dev, s->stage.p);
     cudaStreamDestroy(s->stream);
@@ -175,6 +177,8 @@ static int open_device(struct dev *dev, enum dtype dtype, int index, const char 
     dev->dtype = dtype;
     dev->acc = DTYPE_F32;
     dev->n_threads = 1;
+    if (dtype == DTYPE_BF16)
+        s->blas = blas_open(dev);
     return 0;
 }
 

@@ -12,8 +12,11 @@ struct cuda_buffer {
     size_t bytes;
 };
 
+struct blas;
+
 struct cuda_state {
     cudaStream_t stream;
+    struct blas *blas;                 /* NULL: all products by our own kernels */
     struct cuda_buffer scratch;
     struct cuda_buffer stage;          /* the device's copy of staged */
     void *staged;                      /* what cuda_stage() sent last */

@@ -65,6 +65,20 @@ static __device__ __forceinline__ void cp_async16(void *dst, const void *src, bo
                  "l"(__cvta_generic_to_global(src)), "r"(there ? 16 : 0)
                  : "memory");
 }
+static __device__ __forceinline__ float4 load16(const float *from)
+{
+    return *(const float4 *)from;
+}
+
+static __device__ __forceinline__ void store16(float *to, float4 x)
+{
+    *(float4 *)to = x;
+}
+
+static __device__ __forceinline__ void store8(void *to, uint2 x)
+{
+    *(uint2 *)to = x;
+}
 #define cp_async_commit() asm volatile("cp.async.commit_group;" ::: "memory")
 #define cp_async_wait(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #else

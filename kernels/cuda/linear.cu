@@ -1,27 +1,11 @@
 /* linear.cu - matrix products C[M, N] = sum over k of A(m, k) B(n, k), and the bias.
  *
- * bf16 on the tensor cores, fp32 in multiply-adds.  An element of C is one chain over ascending k in
- * one block, however large M is: rows do not depend on the rows beside them.  Operands come in two orders,
- * k along a row (the weights and activations of a forward), or k down the columns, which ldmatrix transposes.
+ * bf16 by cuBLASLt where blas.cu finds exact algorithms, else on the tensor cores here; fp32 in multiply-adds.  An element
+ * of C is one chain over ascending k in one block, however large M is: rows do not depend on the rows beside them.
  */
-#include "kernels/cuda/backend.h"
+#include "kernels/cuda/product.h"
 
 enum { TILE_M = 64, TILE_N = 64, TILE_K = 32, GEMM_THREADS = 128 };
-
-struct operand {
-    const void *p;
-    int64_t ld;  /* elements from one row in memory to the next */
-    int64_t n;   /* of its m or n */
-    int whole;   /* may be read 16 bytes at a time */
-};
-
-struct product {
-    struct operand a, b;
-    void *c;
-    const void *bias; /* [N] W or NULL */
-    int64_t M, N, K;
-    int accumulate;
-};
 
 /* --- bf16 --- */
 
@@ -83,6 +67,51 @@ template <class T> static __device__ __forceinline__ void put(const struct produ
     *c = from_float<T>(g->accumulate ? to_float(*c) + x : x);
 }
 
+static __device__ __forceinline__ void put4(float *to, float4 x, int accumulate)
+{
+    if (accumulate) {
+        float4 old = load16(to);
+        x = {old.x + x.x, old.y + x.y, old.z + x.z, old.w + x.w};
+    }
+    store16(to, x);
+}
+
+static __device__ __forceinline__ void put4(bf16 *to, float4 x, int accumulate)
+{
+    if (accumulate)
+        x = {bf2f(to[0]) + x.x, bf2f(to[1]) + x.y, bf2f(to[2]) + x.z, bf2f(to[3]) + x.w};
+    store8(to, {pack_bf16(x.x, x.y), pack_bf16(x.z, x.w)});
+}
+
+enum { TILE_LD = TILE_N + 8 }; /* of C in shared memory, floats */
+
+/* C goes out by way of shared memory, so that a warp stores whole rows. */
+template <class OUT>
+static __device__ __forceinline__ void store_tile(const struct product *g, const float *tile, int64_t m0, int64_t n0)
+{
+#pragma unroll
+    for (int i = 0; i < TILE_M * TILE_N / 4 / GEMM_THREADS; i++) {
+        int e = i * GEMM_THREADS + threadIdx.x, r = e / (TILE_N / 4), c = e % (TILE_N / 4) * 4;
+        float4 x = load16(tile + r * TILE_LD + c);
+        int64_t m = m0 + r, n = n0 + c;
+        if (g->bias) {
+            const bf16 *bias = (const bf16 *)g->bias;
+            x.x += n < g->N ? bf2f(bias[n]) : 0.0f;
+            x.y += n + 1 < g->N ? bf2f(bias[n + 1]) : 0.0f;
+            x.z += n + 2 < g->N ? bf2f(bias[n + 2]) : 0.0f;
+            x.w += n + 3 < g->N ? bf2f(bias[n + 3]) : 0.0f;
+        }
+        if (!g->whole) {
+            put<OUT>(g, m, n, x.x);
+            put<OUT>(g, m, n + 1, x.y);
+            put<OUT>(g, m, n + 2, x.z);
+            put<OUT>(g, m, n + 3, x.w);
+        } else if (m < g->M && n < g->N) {
+            put4((OUT *)g->c + m * g->N + n, x, g->accumulate);
+        }
+    }
+}
+
 /* Four warps, a quarter of the tile each; operands two steps of k ahead. */
 template <class OUT, bool A_DOWN, bool B_DOWN>
 static __global__ void __launch_bounds__(GEMM_THREADS, 2) gemm_bf16(struct product g)
@@ -123,17 +152,18 @@ static __global__ void __launch_bounds__(GEMM_THREADS, 2) gemm_bf16(struct produ
         }
     }
     cp_async_wait(0);
+    __syncthreads(); /* the operands are not needed any more */
+    float *tile = (float *)smem;
 #pragma unroll
     for (int i = 0; i < 2; i++)
 #pragma unroll
         for (int j = 0; j < 4; j++)
 #pragma unroll
-            for (int e = 0; e < 4; e++) {
-                int64_t m = m0 + wm + i * 16 + (lane >> 2) + (e >> 1) * 8;
-                int64_t n = n0 + wn + j * 8 + (lane & 3) * 2 + (e & 1);
-                float bias = g.bias && n < g.N ? bf2f(((const bf16 *)g.bias)[n]) : 0.0f;
-                put<OUT>(&g, m, n, acc[i][j][e] + bias);
-            }
+            for (int r = 0; r < 2; r++)
+                store8(tile + (wm + i * 16 + (lane >> 2) + r * 8) * TILE_LD + wn + j * 8 + (lane & 3) * 2,
+                       {__float_as_uint(acc[i][j][2 * r]), __float_as_uint(acc[i][j][2 * r + 1])});
+    __syncthreads();
+    store_tile<OUT>(&g, tile, m0, n0);
 }
 
 /* --- fp32 --- */
@@ -201,13 +231,18 @@ template <bool A_DOWN, bool B_DOWN> static void run(struct dev *dev, const struc
                2 * SQUARE * (SQUARE + 1) * sizeof(float), cuda_stream(dev), *g);
         return;
     }
+    static_assert(TILE_M * TILE_LD * sizeof(float) <= 2 * sizeof(bf16) * (2 * TILE_K * (TILE_N + 8)), "C has its room");
+    struct product whole = *g;
+    whole.whole = g->N % 4 == 0 && (uintptr_t)g->c % 16 == 0;
+    if (cuda_blas(dev, g, {A_DOWN, B_DOWN, out_acc}))
+        return;
     dim3 grid(cuda_blocks(g->M, TILE_M), cuda_blocks(g->N, TILE_N));
     size_t smem = 2 * sizeof(bf16) * (size_t)(shape_of_tile<A_DOWN>::rows * shape_of_tile<A_DOWN>::ld +
                                               shape_of_tile<B_DOWN>::rows * shape_of_tile<B_DOWN>::ld);
     if (out_acc)
-        LAUNCH((gemm_bf16<float, A_DOWN, B_DOWN>), grid, GEMM_THREADS, smem, cuda_stream(dev), *g);
+        LAUNCH((gemm_bf16<float, A_DOWN, B_DOWN>), grid, GEMM_THREADS, smem, cuda_stream(dev), whole);
     else
-        LAUNCH((gemm_bf16<bf16, A_DOWN, B_DOWN>), grid, GEMM_THREADS, smem, cuda_stream(dev), *g);
+        LAUNCH((gemm_bf16<bf16, A_DOWN, B_DOWN>), grid, GEMM_THREADS, smem, cuda_stream(dev), whole);
 }
 
 void cuda_linear(struct dev *dev, const struct linear_args *a)

@@ -1,6 +1,8 @@
 /* rows.cu - embedding, rotary positions, gated activation, sum, conversion: an element a thread. */
 #include "kernels/cuda/backend.h"
 
+#include <stdlib.h>
+
 enum { PER_BLOCK = 256 };
 
 /* The element of this thread; past the end for some of the last block. */
@@ -32,27 +34,72 @@ void cuda_embedding(struct dev *dev, const struct embedding_args *a)
     LAUNCH_W(embed, a->n * a->dim, *a);
 }
 
-/* A block a token and PER_BLOCK columns: the first of its kind adds up all of them, in ascending order. */
-static __global__ void embed_backward(struct embedding_backward_args a)
+/* Positions by their tokens: those of one token, ascending, are order[starts[k]] to order[starts[k + 1]]. */
+struct by_token {
+    const int32_t *order, *starts;
+};
+
+/* A block a token and PER_BLOCK columns: rows are added in ascending order. */
+static __global__ void embed_backward(struct embedding_backward_args a, struct by_token by)
 {
-    int64_t i = blockIdx.x, d = (int64_t)blockIdx.y * PER_BLOCK + threadIdx.x;
-    int32_t token = a.tokens[i];
-    for (int64_t j = 0; j < i; j++)
-        if (a.tokens[j] == token)
-            return;
+    int64_t d = (int64_t)blockIdx.y * PER_BLOCK + threadIdx.x;
+    int first = by.starts[blockIdx.x], end = by.starts[blockIdx.x + 1];
     if (d >= a.dim)
         return;
-    float *to = (float *)a.dtable + token * a.dim + d, sum = *to;
-    for (int64_t j = i; j < a.n; j++)
-        if (a.tokens[j] == token)
-            sum += ((const float *)a.dx)[j * a.dim + d];
+    float *to = (float *)a.dtable + a.tokens[by.order[first]] * a.dim + d, sum = *to;
+    for (int i = first; i < end; i++)
+        sum += ((const float *)a.dx)[by.order[i] * a.dim + d];
     *to = sum;
+}
+
+struct position {
+    int32_t token, at;
+};
+
+static int by_token_then_position(const void *x, const void *y)
+{
+    const struct position *a = (const struct position *)x, *b = (const struct position *)y;
+    if (a->token != b->token)
+        return a->token < b->token ? -1 : 1;
+    return a->at < b->at ? -1 : 1;
+}
+
+/* The order in lists[0 .. n), the starts behind it; returns how many tokens there are. */
+static int32_t sort_by_token(const int32_t *tokens, struct position *p, int32_t *lists, int32_t n)
+{
+    int32_t *order = lists, *starts = lists + n, n_tokens = 0;
+    for (int32_t i = 0; i < n; i++)
+        p[i] = {tokens[i], i};
+    qsort(p, (size_t)n, sizeof *p, by_token_then_position);
+    for (int32_t i = 0; i < n; i++) {
+        order[i] = p[i].at;
+        if (i == 0 || p[i].token != p[i - 1].token)
+            starts[n_tokens++] = i;
+    }
+    starts[n_tokens] = n;
+    return n_tokens;
 }
 
 void cuda_embedding_backward(struct dev *dev, const struct embedding_backward_args *a)
 {
-    if (a->n > 0)
-        LAUNCH(embed_backward, dim3((unsigned)a->n, cuda_blocks(a->dim, PER_BLOCK)), PER_BLOCK, 0, cuda_stream(dev), *a);
+    size_t n = (size_t)a->n;
+    if (n == 0)
+        return;
+    int32_t *tokens = (int32_t *)calloc(n, sizeof *tokens), *lists = (int32_t *)calloc(2 * n + 1, sizeof *lists);
+    struct position *p = (struct position *)malloc(n * sizeof *p);
+    if (tokens && lists && p) {
+        cuda_download(dev, tokens, a->tokens, n * sizeof *tokens);
+        unsigned n_tokens = (unsigned)sort_by_token(tokens, p, lists, (int32_t)n);
+        const int32_t *sent = (const int32_t *)cuda_stage(dev, lists, (2 * n + 1) * sizeof *lists);
+        if (sent)
+            LAUNCH(embed_backward, dim3(n_tokens, cuda_blocks(a->dim, PER_BLOCK)), PER_BLOCK, 0, cuda_stream(dev), *a,
+                   by_token{sent, sent + n});
+    } else {
+        cuda_fail(dev, "out of memory");
+    }
+    free(tokens);
+    free(lists);
+    free(p);
 }
 
 template <class T> static __global__ void rotate(struct rope_args a)

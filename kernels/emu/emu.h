@@ -33,6 +33,12 @@ struct uint3 {
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
 struct alignas(2) __nv_bfloat16 {
     uint16_t bits;
 };
@@ -147,6 +153,26 @@ void emu_cp_async_wait(int leave);
 #define cp_async16(dst, src, there) emu_cp_async16(dst, src, there, __FILE__, __LINE__)
 #define cp_async_commit() emu_cp_async_commit()
 #define cp_async_wait(n) emu_cp_async_wait(n)
+
+/* As one access each, not one a member. */
+typedef float emu_4floats __attribute__((vector_size(16), may_alias));
+typedef unsigned emu_2words __attribute__((vector_size(8), may_alias));
+
+static inline float4 load16(const float *from)
+{
+    emu_4floats v = *(const emu_4floats *)from;
+    return {v[0], v[1], v[2], v[3]};
+}
+
+static inline void store16(float *to, float4 x)
+{
+    *(emu_4floats *)to = emu_4floats{x.x, x.y, x.z, x.w};
+}
+
+static inline void store8(void *to, uint2 x)
+{
+    *(emu_2words *)to = emu_2words{x.x, x.y};
+}
 
 static inline float ex2_approx(float x)
 {

@@ -1,5 +1,6 @@
 /* fiber.cpp - blocks, fibers, and which of them runs next. */
 #include "kernels/emu/fiber.h"
+#include "kernels/emu/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,8 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#define STACK_BYTES (256u << 10)
-#else
-#define STACK_BYTES (64u << 10)
 #endif
+#define STACK_BYTES EMU_STACK_BYTES
 
 emu_thread *emu_self;
 uint3 emu_block;
@@ -191,6 +190,7 @@ void fibers_wake(unsigned warp, unsigned lanes)
 
 static void release_barrier(void)
 {
+    watch_barrier();
     for (unsigned w = 0; w < block.n_warps; w++) {
         fibers_wake(w, block.at_barrier[w]);
         block.at_barrier[w] = 0;
@@ -261,6 +261,7 @@ __attribute__((no_sanitize("address"))) static void poison(volatile char *p, siz
 
 static void begin_block(dim3 dim, size_t smem)
 {
+    watch_block_begins();
     block.n_alive = block.n_threads;
     block.runnable = block.n_at_barrier = 0;
     memset(block.at_barrier, 0, sizeof block.at_barrier);
@@ -346,6 +347,7 @@ void emu_launch(const void *kernel, const char *name, dim3 grid, dim3 dim, size_
     block.smem = get_smem(smem, name);
     emu_block_dim = dim;
     emu_grid_dim = grid;
+    watch_launch(name, block.smem, smem);
     uint64_t n = (uint64_t)grid.x * grid.y * grid.z, step = 1, first = 0;
     if (block.seed > 1) { /* a random order of the blocks */
         first = next_random() % n;
@@ -358,9 +360,15 @@ void emu_launch(const void *kernel, const char *name, dim3 grid, dim3 dim, size_
         emu_block = {(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y), (unsigned)(b / grid.x / grid.y)};
         begin_block(dim, smem);
         run_next();
+        watch_block_ends();
     }
     free_smem(block.smem, smem);
     block.smem = NULL;
+}
+
+void *emu_host_stack(void)
+{
+    return block.sp;
 }
 
 void *emu_dynamic_smem(void)

@@ -8,6 +8,12 @@
 
 enum { EMU_MAX_THREADS = 1024, EMU_MAX_SMEM = 227 * 1024, EMU_PLAIN_SMEM = 48 * 1024 };
 
+#if defined(__SANITIZE_ADDRESS__)
+#define EMU_STACK_BYTES (256u << 10)
+#else
+#define EMU_STACK_BYTES (64u << 10)
+#endif
+
 enum fiber_state { RUNS, IN_COLLECTIVE, AT_BARRIER, DONE };
 
 /* A cp.async under way. */
@@ -49,6 +55,8 @@ void fiber_wait(enum fiber_state state);
 /* Lets the lanes of a warp run again. */
 void fibers_wake(unsigned warp, unsigned lanes);
 [[noreturn]] void emu_die(const char *what, const char *file, int line);
+/* The host's stack pointer while a kernel runs. */
+void *emu_host_stack(void);
 /* The opt-in of cudaFuncSetAttribute: dynamic shared memory that a kernel may have. */
 size_t emu_smem_limit(const void *kernel);
 

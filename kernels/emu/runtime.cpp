@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "kernels/emu/fiber.h"
+#include "kernels/emu/watch.h"
 
 static std::map<const void *, size_t> smem_limits;
 
@@ -24,15 +24,17 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, int attribute, int value)
 
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {
-    *p = malloc(bytes ? bytes : 1); /* malloc: a sanitizer sees the exact end */
-    if (!*p)
+    /* aligned as the runtime does it; not rounded up, so that a sanitizer sees the exact end */
+    if (posix_memalign(p, 256, bytes ? bytes : 1) != 0)
         return cudaErrorMemoryAllocation;
     memset(*p, 0xff, bytes);
+    watch_allocated(*p, bytes);
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *p)
 {
+    watch_freed(p);
     free(p);
     return cudaSuccess;
 }

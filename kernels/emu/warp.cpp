@@ -1,5 +1,5 @@
 /* warp.cpp - what the lanes of a warp do together, and cp.async. */
-#include "kernels/emu/fiber.h"
+#include "kernels/emu/watch.h"
 
 void emu_collect(unsigned mask, void (*fn)(void **, unsigned), void *arg, const char *file, int line)
 {
@@ -29,14 +29,15 @@ void emu_collect(unsigned mask, void (*fn)(void **, unsigned), void *arg, const 
     fibers_wake(f->warp, mask);
 }
 
-static void nothing(void **args, unsigned mask)
+static void meet(void **args, unsigned mask)
 {
     (void)args, (void)mask;
+    watch_syncwarp(running()->warp);
 }
 
 void emu_syncwarp(unsigned mask, const char *file, int line)
 {
-    emu_collect(mask, nothing, NULL, file, line);
+    emu_collect(mask, meet, NULL, file, line);
 }
 
 /* --- shuffles --- */
@@ -155,6 +156,7 @@ void emu_ldmatrix_x4(uint32_t r[4], const void *row, bool transposed, const char
 {
     if ((uintptr_t)row & 15)
         emu_die("a row of ldmatrix is not aligned to 16 bytes", file, line);
+    watch_access(row, 16, WATCH_READ, (uintptr_t)line, false);
     struct matrix_rows m = {r, (const uint16_t *)row, transposed};
     emu_collect(0xffffffffu, load_matrices, &m, file, line);
 }
@@ -166,6 +168,9 @@ void emu_cp_async16(void *dst, const void *src, bool there, const char *file, in
     struct fiber *f = running();
     if (((uintptr_t)dst | (uintptr_t)src) & 15)
         emu_die("an address of cp.async is not aligned to 16 bytes", file, line);
+    if (there)
+        watch_access(src, 16, WATCH_READ, (uintptr_t)line, false);
+    watch_access(dst, 16, WATCH_WRITE, (uintptr_t)line, false);
     memset(dst, 0xff, 16);
     f->copies.push_back({dst, src, there, f->group});
 }
@@ -180,9 +185,12 @@ void emu_cp_async_wait(int leave)
     struct fiber *f = running();
     size_t kept = 0;
     for (const async_copy c : f->copies) {
-        if (c.group >= f->group - leave)
+        if (c.group >= f->group - leave) {
             f->copies[kept++] = c;
-        else if (c.there)
+            continue;
+        }
+        watch_arrival(c.dst, 16);
+        if (c.there)
             memcpy(c.dst, c.src, 16);
         else
             memset(c.dst, 0, 16);

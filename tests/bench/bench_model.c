@@ -1,11 +1,12 @@
 /* bench_model.c - tokens a second of whole-model work, on two shapes that peers run too.
  *
- *     bench_model WORK SHAPE PRECISION [BATCH [THREADS]]
+ *     bench_model WORK SHAPE PRECISION [BATCH [THREADS [DEVICE]]]
  *
  * WORK: train    forward, backward and AdamW on packed sequences of the shape's context
  *       prefill  the forward with the log-probability of every token
  *       decode   sampling at temperature 1 after a prompt of 32 tokens, log-probabilities included
- * SHAPE: small (4 layers, width 256, 4.0M parameters) or smollm2 (30 layers, width 576, 135M).
+ * SHAPE: small (4 layers, width 256, 4.0M parameters), smollm2 (30 layers, width 576, 135M), 1b (16 layers, width 2048,
+ *       1.3B) or 7b (32 layers, width 4096, 6.7B); DEVICE: cpu, cuda or emu.
  * Prints one line: the median over the repetitions, and the process's peak memory.
  */
 #include <stdio.h>
@@ -29,6 +30,8 @@ struct shape {
 static const struct shape shapes[] = {
     {"small", 4, 256, 8, 4, 704, 4096, 512},
     {"smollm2", 30, 576, 9, 3, 1536, 49152, 1024},
+    {"1b", 16, 2048, 16, 16, 8192, 50304, 4096},
+    {"7b", 32, 4096, 32, 32, 11008, 50304, 4096},
 };
 
 static void die(const char *text)
@@ -44,10 +47,19 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static struct model *new_model(const struct shape *s, const char *precision, bool trainable)
+static enum device_kind device_of(const char *name)
+{
+    for (const struct opt_enum *e = device_names; e->name; e++)
+        if (strcmp(e->name, name) == 0)
+            return (enum device_kind)e->value;
+    die("no such device");
+    return DEVICE_CPU;
+}
+
+static struct model *new_model(const struct shape *s, const char *precision, const char *device, bool trainable)
 {
     struct err err = {0};
-    struct model_options opt = {.device = DEVICE_CPU, .trainable = trainable};
+    struct model_options opt = {.device = device_of(device), .trainable = trainable};
     opt.precision = strcmp(precision, "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32;
     struct model_config c = {.arch = ARCH_LLAMA, .dim = s->dim, .hidden_dim = s->hidden,
                              .n_layers = s->layers, .n_heads = s->heads,
@@ -162,7 +174,7 @@ int main(int argc, char **argv)
     struct work w = {.options = {0.9, 0.95, 1e-8, 0.1, 1.0}};
     struct err err = {0};
     if (argc < 4)
-        die("usage: bench_model train|prefill|decode small|smollm2 fp32|bf16 [BATCH [THREADS]]");
+        die("usage: bench_model train|prefill|decode small|smollm2|1b|7b fp32|bf16 [BATCH [THREADS [DEVICE]]]");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strcmp(argv[2], shapes[i].name) == 0)
             w.shape = &shapes[i];
@@ -171,7 +183,7 @@ int main(int argc, char **argv)
         die("no such work or shape");
     w.batch = argc > 4 ? atoll(argv[4]) : 1;
     pool_init(argc > 5 ? atoi(argv[5]) : 0);
-    w.m = new_model(w.shape, argv[3], training);
+    w.m = new_model(w.shape, argv[3], argc > 6 ? argv[6] : "cpu", training);
     if (training && optimizer_init(&w.optimizer, w.m, NULL, &err) < 0)
         die(err.text);
     make_batch(&w);

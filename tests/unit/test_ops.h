@@ -75,18 +75,40 @@ static inline double *get(struct dev *dev, const void *p, enum dtype t, int64_t 
     return x;
 }
 
-static inline int32_t *random_ints(int64_t n, int64_t below)
+/* Bytes as they are. */
+static inline void *put_bytes(struct dev *dev, const void *host, size_t bytes)
+{
+    void *p = dev->ops->alloc(dev, bytes);
+    dev->ops->upload(dev, p, host, bytes);
+    return p;
+}
+
+static inline int32_t *put_random_ints(struct dev *dev, int64_t n, int64_t below)
 {
     int32_t *x = malloc((size_t)(n + 1) * sizeof *x);
     for (int64_t i = 0; i < n; i++)
         x[i] = (int32_t)rng_below(&ops_rng, (uint64_t)below);
-    return x;
+    int32_t *p = put_bytes(dev, x, (size_t)n * sizeof *x);
+    free(x);
+    return p;
 }
 
-/* The emulated ones run AVX-512's and AMX's code on AVX2; "cuda-emu" runs the GPU's kernels. */
+static inline bool same_bytes(struct dev *dev, const void *a, const void *b, size_t bytes)
+{
+    char *x = malloc(bytes + 1), *y = malloc(bytes + 1);
+    dev->ops->download(dev, x, a, bytes);
+    dev->ops->download(dev, y, b, bytes);
+    bool same = memcmp(x, y, bytes) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+/* The emulated ones run AVX-512's and AMX's code on AVX2; "cuda-emu" runs the GPU's kernels, "cuda"
+ * on a GPU (tests/gpu/run.sh). */
 static const char *const isa_names[] = {"base", "avx2", "avx512", "amx", "amx-bf16x3", "amx-bf16x6",
-                                        "emu512", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6", "cuda-emu"};
-#define N_ISAS 11
+                                        "emu512", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6", "cuda-emu", "cuda"};
+#define N_ISAS 12
 #define FIRST_EMULATED 6
 #define CUDA_EMULATED 10
 
@@ -115,8 +137,8 @@ static inline bool open_isa(struct dev *dev, int isa, enum dtype t, int threads)
     const char *error = NULL, *only = getenv("OPS_ONLY");
     if (only && strcmp(only, isa_names[isa]) != 0)
         return false;
-    if (isa == CUDA_EMULATED)
-        return dev_open_plugin(dev, "emu", t, 0, &error) == 0;
+    if (isa >= CUDA_EMULATED)
+        return dev_open_plugin(dev, isa == CUDA_EMULATED ? "emu" : "cuda", t, 0, &error) == 0;
     setenv("THINKPIPE_CPU", isa < FIRST_EMULATED ? isa_names[isa] : "", 1);
     bool ok = dev_open_cpu(dev, t, threads, pool_for, &error) == 0;
     unsetenv("THINKPIPE_CPU");

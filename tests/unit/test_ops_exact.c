@@ -7,7 +7,7 @@ static struct dev solo;
 
 static bool same(const void *a, const void *b, int64_t elems, enum dtype t)
 {
-    return memcmp(a, b, (size_t)elems * dtype_bytes(t)) == 0;
+    return same_bytes(&dev, a, b, (size_t)elems * dtype_bytes(t));
 }
 
 static char *at(void *p, int64_t i)
@@ -142,25 +142,38 @@ static void decode(const struct qkv *x, void *cache, const struct kv_shape *ks, 
         slots[i] = slot;
         positions[i] = pos + (int32_t)i;
     }
+    int32_t *slot_ = put_bytes(&dev, slots, (size_t)n * sizeof *slots);
+    int32_t *pos_ = put_bytes(&dev, positions, (size_t)n * sizeof *positions);
     dev.ops->kv_append(&dev, &(struct kv_append_args){.cache = cache,
                                                       .shape = *ks,
                                                       .k = k_of(x, row),
                                                       .v = v_of(x, row),
-                                                      .slot = slots,
-                                                      .pos = positions,
+                                                      .slot = slot_,
+                                                      .pos = pos_,
                                                       .n = n,
                                                       .kv_stride = x->row});
     dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
                                                                     .q = at(x->rows, row * x->row),
                                                                     .cache = cache,
                                                                     .shape = *ks,
-                                                                    .slot = slots,
-                                                                    .pos = positions,
+                                                                    .slot = slot_,
+                                                                    .pos = pos_,
                                                                     .n = n,
                                                                     .n_heads = x->s.heads,
                                                                     .q_stride = x->row,
                                                                     .window = x->s.window,
                                                                     .scale = 0.21});
+    dev.ops->free(&dev, slot_);
+    dev.ops->free(&dev, pos_);
+}
+
+/* NaN, which nothing may read. */
+static void spoil(void *cache, size_t bytes)
+{
+    void *nan = malloc(bytes);
+    memset(nan, 0xff, bytes);
+    dev.ops->upload(&dev, cache, nan, bytes);
+    free(nan);
 }
 
 /* The last row of the longest sequence from three slots at once: two of them hold only what follows a
@@ -170,24 +183,25 @@ static void check_prefix(const struct qkv *x, void *cache, const struct kv_shape
     enum { N = 5, LEN = 259 };
     int64_t width = x->s.heads * x->s.hd, last = starts[2] + LEN - 1;
     void *out = put_zeros(&dev, dev.dtype, N * width), *q = put_zeros(&dev, dev.dtype, N * width);
-    memset(cache, 0xff, dev.ops->kv_cache_bytes(&dev, ks));
+    spoil(cache, dev.ops->kv_cache_bytes(&dev, ks));
     void *unused = put_zeros(&dev, dev.dtype, LEN * width);
     decode(x, cache, ks, unused, starts[2], 0, 0, LEN);
     dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, *ks, 0, 1, 240, LEN});
     dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, *ks, 0, 2, 96, LEN});
     int32_t slot[N] = {1, 0, 2, 1, 2}, pos[N] = {LEN - 1, LEN - 1, LEN - 1, LEN - 2, LEN - 1};
     int32_t prefix[N] = {0, 0, 0, 0, 0}, len[N] = {240, 0, 240, 240, 96};
+    void *lists[4] = {put_bytes(&dev, slot, sizeof slot), put_bytes(&dev, pos, sizeof pos),
+                      put_bytes(&dev, prefix, sizeof prefix), put_bytes(&dev, len, sizeof len)};
     for (int i = 0; i < N; i++)
-        memcpy(at(q, i * width), at(x->rows, (last - (i == 3)) * x->row),
-               (size_t)width * dtype_bytes(dev.dtype));
+        dev.ops->copy(&dev, at(q, i * width), at(x->rows, (last - (i == 3)) * x->row), (size_t)width * dtype_bytes(dev.dtype));
     dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
                                                                     .q = q,
                                                                     .cache = cache,
                                                                     .shape = *ks,
-                                                                    .slot = slot,
-                                                                    .pos = pos,
-                                                                    .prefix_slot = prefix,
-                                                                    .prefix_len = len,
+                                                                    .slot = lists[0],
+                                                                    .pos = lists[1],
+                                                                    .prefix_slot = lists[2],
+                                                                    .prefix_len = lists[3],
                                                                     .n = N,
                                                                     .n_heads = x->s.heads,
                                                                     .q_stride = width,
@@ -199,6 +213,8 @@ static void check_prefix(const struct qkv *x, void *cache, const struct kv_shape
     dev.ops->free(&dev, out);
     dev.ops->free(&dev, q);
     dev.ops->free(&dev, unused);
+    for (int i = 0; i < 4; i++)
+        dev.ops->free(&dev, lists[i]);
 }
 
 /* The sequences through the cache: in chunks of any size, over a slot's stale contents. */
@@ -208,7 +224,7 @@ static void check_cached(const struct qkv *x, void *all)
     int64_t width = x->s.heads * x->s.hd;
     size_t bytes = dev.ops->kv_cache_bytes(&dev, &ks);
     void *cache = dev.ops->alloc(&dev, bytes), *out = put_zeros(&dev, dev.dtype, ROWS * width);
-    memset(cache, 0xff, bytes); /* NaN: nothing stale may be read */
+    spoil(cache, bytes);
     const int64_t chunks[] = {1, 7, 16, 33, 1000};
     for (int s = 0; s < N_SEQS; s++)
         for (int c = 0; c < 5; c++) {
@@ -226,15 +242,16 @@ static void check_cached(const struct qkv *x, void *all)
     dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, ks, 0, 2, 0, 259});
     decode(x, cache, &ks, out, 0, 0, 0, 40);
     int32_t slots[2] = {0, 2}, pos[2] = {39, 258};
+    void *slots_ = put_bytes(&dev, slots, sizeof slots), *pos_ = put_bytes(&dev, pos, sizeof pos);
     char *q = put_zeros(&dev, dev.dtype, 2 * width);
-    memcpy(q, at(x->rows, 39 * x->row), (size_t)width * dtype_bytes(dev.dtype));
-    memcpy(at(q, width), at(x->rows, 299 * x->row), (size_t)width * dtype_bytes(dev.dtype));
+    dev.ops->copy(&dev, q, at(x->rows, 39 * x->row), (size_t)width * dtype_bytes(dev.dtype));
+    dev.ops->copy(&dev, at(q, width), at(x->rows, 299 * x->row), (size_t)width * dtype_bytes(dev.dtype));
     dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
                                                                     .q = q,
                                                                     .cache = cache,
                                                                     .shape = ks,
-                                                                    .slot = slots,
-                                                                    .pos = pos,
+                                                                    .slot = slots_,
+                                                                    .pos = pos_,
                                                                     .n = 2,
                                                                     .n_heads = x->s.heads,
                                                                     .q_stride = width,
@@ -243,6 +260,8 @@ static void check_cached(const struct qkv *x, void *all)
     CHECK(same(out, at(all, 39 * width), width, dev.dtype));
     CHECK(same(at(out, width), at(all, 299 * width), width, dev.dtype));
     check_prefix(x, cache, &ks, all);
+    dev.ops->free(&dev, slots_);
+    dev.ops->free(&dev, pos_);
     dev.ops->free(&dev, cache);
     dev.ops->free(&dev, out);
     dev.ops->free(&dev, q);
@@ -305,7 +324,7 @@ static void check_norm_and_embedding(void)
     struct dev *devs[2] = {&dev, &solo};
     void *x = put_random(&dev, t, N * DIM, 1), *w = put_random(&dev, t, DIM, 1);
     void *dy = put_random(&dev, t, N * DIM, 1), *rows = put_random(&dev, DTYPE_F32, N * DIM, 1);
-    int32_t *tokens = random_ints(N, 20);
+    int32_t *tokens = put_random_ints(&dev, N, 20);
     void *dx[2], *dw[2], *rstd[2], *y[2], *dtable[2];
     double sum[2];
     for (int i = 0; i < 2; i++) {
@@ -349,7 +368,7 @@ static void check_norm_and_embedding(void)
                      dw[1], rstd[0], rstd[1], y[0], y[1],  dtable[0], dtable[1]};
     for (size_t i = 0; i < sizeof all_p / sizeof *all_p; i++)
         dev.ops->free(&dev, all_p[i]);
-    free(tokens);
+    dev.ops->free(&dev, tokens);
 }
 
 static int64_t between(int64_t low, int64_t high)

@@ -2,6 +2,7 @@
 """The work of bench_model in PyTorch: tokens a second of a Llama-like model with random weights.
 
     torch_model.py train|prefill|decode small|smollm2 fp32|bf16 [--batch B] [--threads T] [--compile]
+                   [--device cpu|cuda]
 
 train    forward, cross-entropy, backward and AdamW (fused); bf16 is autocast over fp32 masters
 prefill  forward with the log-probability of every token
@@ -20,6 +21,8 @@ from torch import nn
 SHAPES = {  # layers, width, heads, key heads, hidden, vocabulary, context
     "small": (4, 256, 8, 4, 704, 4096, 512),
     "smollm2": (30, 576, 9, 3, 1536, 49152, 1024),
+    "1b": (16, 2048, 16, 16, 8192, 50304, 4096),
+    "7b": (32, 4096, 32, 32, 11008, 50304, 4096),
 }
 PROMPT, NEW = 32, 64
 
@@ -103,9 +106,11 @@ def main():
     p.add_argument("--batch", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--compile", action="store_true")
+    p.add_argument("--device", default="cpu")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
+    torch.set_default_device(a.device)
     shape = SHAPES[a.shape]
     n_layers, dim, heads, kv_heads, _, vocab, context = shape
     model = Model(*shape)
@@ -114,25 +119,30 @@ def main():
         model.bfloat16()
     run = torch.compile(model) if a.compile else model
 
+    def clock():
+        if a.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
     def train():
         ids = torch.randint(vocab, (a.batch, context + 1))
-        start = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        start = clock()
+        with torch.autocast(a.device, dtype=torch.bfloat16, enabled=bf16):
             logits = run(ids[:, :-1])
         loss = F.cross_entropy(logits.float().view(-1, vocab), ids[:, 1:].reshape(-1))
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return a.batch * context / (time.perf_counter() - start)
+        return a.batch * context / (clock() - start)
 
     @torch.inference_mode()
     def prefill():
         ids = torch.randint(vocab, (a.batch, context + 1))
-        start = time.perf_counter()
+        start = clock()
         logits = run(ids[:, :-1])
         F.cross_entropy(logits.float().view(-1, vocab), ids[:, 1:].reshape(-1), reduction="none")
-        return a.batch * context / (time.perf_counter() - start)
+        return a.batch * context / (clock() - start)
 
     @torch.inference_mode()
     def decode():
@@ -147,13 +157,14 @@ def main():
             token = torch.multinomial(logp.exp(), 1)
             logp.gather(1, token)
             if i == 0:
-                start = time.perf_counter()
-        return a.batch * (NEW - 1) / (time.perf_counter() - start)
+                start = clock()
+        return a.batch * (NEW - 1) / (clock() - start)
 
     if a.work == "train":
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
     rate = timed({"train": train, "prefill": prefill, "decode": decode}[a.work])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = torch.cuda.max_memory_allocated() / 2**20 if a.device == "cuda" else \
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"torch-{torch.__version__}{' compiled' if a.compile else ''} {a.work} {a.shape} "
           f"{a.precision} batch {a.batch}: {rate:.1f} tokens/s, peak {peak:.0f} MiB")
 

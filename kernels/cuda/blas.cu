@@ -1,0 +1,313 @@
+/* blas.cu - bf16 products by cuBLASLt, without split-K, and what keeps them exact.
+ *
+ * A forward's rows must have the same bits whatever the number of rows, in every process: at the first use of a weight's
+ * shape algorithms are tried, one for each bucket of M, until all of them give the rows of the largest bucket; if that
+ * fails the shape is left to our own kernel.  Which ones are found depends on the shape, the device and the library alone.
+ * Backward products need no more than the same bits in the same shape, which one heuristic gives.
+ * The trap that buckets avoid (one algorithm for a thousand rows starves decoding) and the rule are those of vLLM's and
+ * SGLang's batch-invariant modes; splitting K is what varies with M.
+ */
+#include "kernels/cuda/blas.h"
+
+#include <stdlib.h>
+
+#include <map>
+#include <tuple>
+
+#include "kernels/cuda/lt.h"
+#include "kernels/cuda/product.h"
+
+enum { BUCKETS = 5, CANDIDATES = 8, WORKSPACE = 32 << 20, MOST_PLANS = 4096 };
+static const int64_t bucket_end[BUCKETS] = {16, 64, 256, 1024, 4096}; /* the last one takes all above, too */
+#ifdef __CUDACC__
+static const size_t PROOF_BYTES = 256 << 20; /* of C, most */
+#else
+static const size_t PROOF_BYTES = 256 << 10;
+#endif
+
+/* How to run one shape; empty: by our own kernel. */
+struct plan {
+    bool usable;
+    cublasLtMatmulAlgo_t algo;
+};
+
+struct forward_plans {
+    struct plan of[BUCKETS];
+};
+
+/* a_down, b_down, out_acc, accumulate, bias; M (0: forward plans), N, K */
+typedef std::tuple<bool, bool, bool, bool, bool, int64_t, int64_t, int64_t> shape_key;
+
+struct blas {
+    struct lt lt;
+    void *workspace;
+    std::map<shape_key, struct forward_plans> forward;
+    std::map<shape_key, struct plan> backward;
+};
+
+/* The same product in cuBLASLt's column-major terms: D' [N, M] = B' A'. */
+struct call {
+    cublasLtMatmulDesc_t desc;
+    cublasLtMatrixLayout_t first, second, out;
+};
+
+static void release(struct lt *lt, struct call *c)
+{
+    if (c->desc)
+        lt->desc_destroy(c->desc);
+    cublasLtMatrixLayout_t layouts[] = {c->first, c->second, c->out};
+    for (cublasLtMatrixLayout_t l : layouts)
+        if (l)
+            lt->layout_destroy(l);
+}
+
+static bool make_layout(struct lt *lt, cublasLtMatrixLayout_t *l, cudaDataType_t type, int64_t rows, int64_t cols, int64_t ld)
+{
+    return lt->layout_create(l, type, (uint64_t)rows, (uint64_t)cols, ld) == CUBLAS_STATUS_SUCCESS;
+}
+
+static bool prepare(struct lt *lt, const struct product *g, struct order o, struct call *c)
+{
+    cublasOperation_t first = o.b_down ? CUBLAS_OP_N : CUBLAS_OP_T, second = o.a_down ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasLtEpilogue_t epilogue = g->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+    cudaDataType_t bias_type = CUDA_R_16BF;
+    memset(c, 0, sizeof *c);
+    bool ok = lt->desc_create(&c->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS &&
+              lt->desc_set(c->desc, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first) == CUBLAS_STATUS_SUCCESS &&
+              lt->desc_set(c->desc, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second) == CUBLAS_STATUS_SUCCESS &&
+              lt->desc_set(c->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue) == CUBLAS_STATUS_SUCCESS;
+    if (ok && g->bias)
+        ok = lt->desc_set(c->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &g->bias, sizeof g->bias) == CUBLAS_STATUS_SUCCESS &&
+             lt->desc_set(c->desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type, sizeof bias_type) == CUBLAS_STATUS_SUCCESS;
+    ok = ok && make_layout(lt, &c->first, CUDA_R_16BF, o.b_down ? g->N : g->K, o.b_down ? g->K : g->N, g->b.ld) &&
+         make_layout(lt, &c->second, CUDA_R_16BF, o.a_down ? g->M : g->K, o.a_down ? g->K : g->M, g->a.ld) &&
+         make_layout(lt, &c->out, o.out_acc ? CUDA_R_32F : CUDA_R_16BF, g->N, g->M, g->N);
+    if (!ok)
+        release(lt, c);
+    return ok;
+}
+
+/* The heuristic's choices for this very shape, best first; returns how many. */
+static int candidates(struct lt *lt, const struct call *c, cublasLtMatmulHeuristicResult_t *found)
+{
+    cublasLtMatmulPreference_t p;
+    uint32_t no_reduction = CUBLASLT_REDUCTION_SCHEME_NONE;
+    size_t workspace = WORKSPACE;
+    int n = 0;
+    if (lt->preference_create(&p) != CUBLAS_STATUS_SUCCESS)
+        return 0;
+    if (lt->preference_set(p, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &no_reduction, sizeof no_reduction) !=
+            CUBLAS_STATUS_SUCCESS ||
+        lt->preference_set(p, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace) !=
+            CUBLAS_STATUS_SUCCESS ||
+        lt->heuristic(lt->handle, c->desc, c->first, c->second, c->out, c->out, p, CANDIDATES, found, &n) !=
+            CUBLAS_STATUS_SUCCESS)
+        n = 0;
+    lt->preference_destroy(p);
+    return n;
+}
+
+static bool launch(struct dev *dev, const struct product *g, const struct call *c, const cublasLtMatmulAlgo_t *algo)
+{
+    struct blas *b = cuda_state(dev)->blas;
+    float one = 1, beta = g->accumulate ? 1 : 0;
+    return b->lt.matmul(b->lt.handle, c->desc, &one, g->b.p, c->first, g->a.p, c->second, &beta, g->c, c->out, g->c, c->out,
+                        algo, b->workspace, WORKSPACE, cuda_stream(dev)) == CUBLAS_STATUS_SUCCESS;
+}
+
+static bool run_with(struct dev *dev, const struct product *g, struct order o, const struct plan *plan)
+{
+    struct lt *lt = &cuda_state(dev)->blas->lt;
+    struct call c;
+    if (!plan->usable || !prepare(lt, g, o, &c))
+        return false;
+    bool ok = launch(dev, g, &c, &plan->algo);
+    release(lt, &c);
+    return ok;
+}
+
+/* --- the proof --- */
+
+static __global__ void fill(bf16 *x, int64_t n)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    uint32_t h = (uint32_t)i * 2654435761u;
+    h = (h ^ h >> 15) * 2246822519u;
+    h ^= h >> 13;
+    if (i < n)
+        x[i] = f2bf((float)(int32_t)h * (1.0f / 2147483648.0f));
+}
+
+static __global__ void count_differences(int *n_different, const uint16_t *x, const uint16_t *y, int64_t n)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n && x[i] != y[i])
+        *n_different = 1; /* whoever writes it, writes the same */
+}
+
+/* Rows of random numbers, the products of all of them by the largest bucket's algorithm, and of some. */
+struct proof {
+    struct product g; /* of random rows */
+    bf16 *x;
+    char *want, *got;
+    int *different;
+};
+
+static bool agrees(struct dev *dev, struct proof *p, struct order o, const struct plan *plan, int64_t M)
+{
+    size_t bytes = (size_t)M * (size_t)p->g.N * (o.out_acc ? 4 : 2);
+    int differ = 1;
+    struct product g = p->g;
+    g.M = g.a.n = M;
+    g.c = p->got;
+    g.accumulate = 0;
+    if (!run_with(dev, &g, o, plan))
+        return false;
+    cuda_zero(dev, p->different, sizeof *p->different);
+    LAUNCH(count_differences, cuda_blocks((int64_t)bytes / 2, 256), 256, 0, cuda_stream(dev), p->different,
+           (const uint16_t *)p->got, (const uint16_t *)p->want, (int64_t)bytes / 2);
+    cuda_download(dev, &differ, p->different, sizeof differ);
+    return !differ && !dev->error;
+}
+
+/* The first of the candidates for `M` rows that agrees for M rows and for `fewest`. */
+static bool find_plan(struct dev *dev, struct proof *p, struct order o, int64_t M, int64_t fewest, struct plan *plan)
+{
+    cublasLtMatmulHeuristicResult_t found[CANDIDATES];
+    struct product g = p->g;
+    struct call c;
+    g.M = g.a.n = M;
+    if (!prepare(&cuda_state(dev)->blas->lt, &g, o, &c))
+        return false;
+    int n = candidates(&cuda_state(dev)->blas->lt, &c, found);
+    release(&cuda_state(dev)->blas->lt, &c);
+    for (int i = 0; i < n; i++) {
+        *plan = {true, found[i].algo};
+        if (agrees(dev, p, o, plan, M) && agrees(dev, p, o, plan, fewest))
+            return true;
+    }
+    plan->usable = false;
+    return false;
+}
+
+/* What the first candidate of the largest bucket makes of the rows is what all must make. */
+static bool set_standard(struct dev *dev, struct proof *p, struct order o, int64_t M)
+{
+    cublasLtMatmulHeuristicResult_t found[CANDIDATES];
+    struct product g = p->g;
+    struct call c;
+    g.M = g.a.n = M;
+    g.c = p->want;
+    g.accumulate = 0;
+    if (!prepare(&cuda_state(dev)->blas->lt, &g, o, &c))
+        return false;
+    bool ok = candidates(&cuda_state(dev)->blas->lt, &c, found) > 0 && launch(dev, &g, &c, &found[0].algo);
+    release(&cuda_state(dev)->blas->lt, &c);
+    return ok;
+}
+
+static void prove(struct dev *dev, struct proof *p, struct order o, int64_t most, struct forward_plans *plans)
+{
+    LAUNCH(fill, cuda_blocks(most * p->g.K, 256), 256, 0, cuda_stream(dev), p->x, most * p->g.K);
+    bool ok = set_standard(dev, p, o, most);
+    int64_t fewest = 1;
+    for (int b = 0; b < BUCKETS && ok; b++) {
+        if (fewest <= most)
+            ok = find_plan(dev, p, o, bucket_end[b] < most ? bucket_end[b] : most, fewest, &plans->of[b]);
+        else
+            plans->of[b] = plans->of[b - 1];
+        fewest = bucket_end[b] + 1;
+    }
+    if (!ok)
+        memset(plans, 0, sizeof *plans);
+}
+
+/* As many rows as PROOF_BYTES hold; the algorithm of the last bucket that has such rows takes all above. */
+static struct forward_plans plan_forward(struct dev *dev, const struct product *g, struct order o)
+{
+    struct forward_plans plans = {};
+    struct proof p = {*g, NULL, NULL, NULL, NULL};
+    size_t row = (size_t)g->N * (o.out_acc ? 4 : 2);
+    int64_t most = (int64_t)(PROOF_BYTES / row);
+    most = most < 1 ? 1 : most < bucket_end[BUCKETS - 1] ? most : bucket_end[BUCKETS - 1];
+    p.x = (bf16 *)cuda_alloc(dev, (size_t)(most * g->K) * sizeof *p.x);
+    p.want = (char *)cuda_alloc(dev, (size_t)most * row);
+    p.got = (char *)cuda_alloc(dev, (size_t)most * row);
+    p.different = (int *)cuda_alloc(dev, sizeof *p.different);
+    if (p.x && p.want && p.got && p.different) {
+        p.g.a.p = p.x;
+        prove(dev, &p, o, most, &plans);
+    } else {
+        /* going on would give other bits than in a process that has the memory */
+        cuda_fail(dev, "out of memory for the search for exact products (THINKPIPE_PRODUCTS=own does without)");
+    }
+    void *all[] = {p.x, p.want, p.got, p.different};
+    for (void *one : all)
+        cuda_free(dev, one);
+    return plans;
+}
+
+static const struct plan *forward_plan(struct dev *dev, const struct product *g, struct order o)
+{
+    struct blas *b = cuda_state(dev)->blas;
+    shape_key key(false, false, o.out_acc, g->accumulate, g->bias != NULL, 0, g->N, g->K);
+    auto found = b->forward.find(key);
+    if (found == b->forward.end())
+        found = b->forward.emplace(key, plan_forward(dev, g, o)).first;
+    for (int i = 0; i < BUCKETS - 1; i++)
+        if (g->M <= bucket_end[i])
+            return &found->second.of[i];
+    return &found->second.of[BUCKETS - 1];
+}
+
+static const struct plan *backward_plan(struct dev *dev, const struct product *g, struct order o)
+{
+    struct blas *b = cuda_state(dev)->blas;
+    shape_key key(o.a_down, o.b_down, o.out_acc, g->accumulate, false, g->M, g->N, g->K);
+    auto known = b->backward.find(key);
+    if (known != b->backward.end())
+        return &known->second;
+    cublasLtMatmulHeuristicResult_t found[CANDIDATES];
+    struct plan plan = {};
+    struct call c;
+    if (prepare(&b->lt, g, o, &c)) {
+        if (candidates(&b->lt, &c, found) > 0)
+            plan = {true, found[0].algo};
+        release(&b->lt, &c);
+    }
+    if (b->backward.size() >= MOST_PLANS)
+        b->backward.clear();
+    return &b->backward.emplace(key, plan).first->second;
+}
+
+bool cuda_blas(struct dev *dev, const struct product *g, struct order o)
+{
+    bool aligned = g->a.whole && g->b.whole && g->N % 8 == 0 && (uintptr_t)g->c % 16 == 0;
+    if (!cuda_state(dev)->blas || !aligned || g->K <= 0)
+        return false;
+    const struct plan *plan = o.a_down || o.b_down ? backward_plan(dev, g, o) : forward_plan(dev, g, o);
+    if (dev->error || !plan->usable)
+        return dev->error != NULL;
+    if (!run_with(dev, g, o, plan)) /* our own kernel would give other bits */
+        cuda_fail(dev, "cuBLASLt refused a product (THINKPIPE_PRODUCTS=own does without it)");
+    return true;
+}
+
+struct blas *blas_open(struct dev *dev)
+{
+    struct blas *b = new struct blas();
+    if (lt_open(&b->lt) && (b->workspace = cuda_alloc(dev, WORKSPACE)) != NULL)
+        return b;
+    lt_close(&b->lt);
+    delete b;
+    return NULL;
+}
+
+void blas_close(struct dev *dev, struct blas *b)
+{
+    if (!b)
+        return;
+    cuda_free(dev, b->workspace);
+    lt_close(&b->lt);
+    delete b;
+}

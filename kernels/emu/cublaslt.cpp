@@ -1,0 +1,171 @@
+/* cublaslt.cpp - see cublaslt.h.  Column-major, as the library: element (i, j) at i + j * ld. */
+#include "kernels/emu/cublaslt.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <vector>
+
+struct emu_lt {
+    int unused;
+};
+struct emu_lt_desc {
+    cublasOperation_t op[2];
+    cublasLtEpilogue_t epilogue;
+    const void *bias;
+};
+struct emu_lt_layout {
+    cudaDataType_t type;
+    uint64_t rows, cols;
+    int64_t ld;
+};
+struct emu_lt_preference {
+    uint32_t reductions;
+    size_t workspace;
+};
+
+template <class T> static cublasStatus_t make(T **p)
+{
+    *p = (T *)calloc(1, sizeof **p);
+    return *p ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+}
+
+template <class T> static cublasStatus_t unmake(T *p)
+{
+    free(p);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle)
+{
+    return make(handle);
+}
+
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle)
+{
+    return unmake(handle);
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *desc, cublasComputeType_t compute, cudaDataType_t scale)
+{
+    return compute == CUBLAS_COMPUTE_32F && scale == CUDA_R_32F ? make(desc) : CUBLAS_STATUS_NOT_SUPPORTED;
+}
+
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc)
+{
+    return unmake(desc);
+}
+
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,
+                                              const void *value, size_t bytes)
+{
+    cudaDataType_t type;
+    switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA: memcpy(&desc->op[0], value, bytes); break;
+    case CUBLASLT_MATMUL_DESC_TRANSB: memcpy(&desc->op[1], value, bytes); break;
+    case CUBLASLT_MATMUL_DESC_EPILOGUE: memcpy(&desc->epilogue, value, bytes); break;
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER: memcpy(&desc->bias, value, bytes); break;
+    case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
+        memcpy(&type, value, bytes);
+        return type == CUDA_R_16BF ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
+    default: return CUBLAS_STATUS_INVALID_VALUE;
+    }
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, cudaDataType_t type, uint64_t rows,
+                                          uint64_t cols, int64_t ld)
+{
+    if (ld < (int64_t)rows || make(layout) != CUBLAS_STATUS_SUCCESS)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    **layout = {type, rows, cols, ld};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout)
+{
+    return unmake(layout);
+}
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *p)
+{
+    return make(p);
+}
+
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p)
+{
+    return unmake(p);
+}
+
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute, const void *value,
+                                                    size_t bytes)
+{
+    if (attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK)
+        memcpy(&p->reductions, value, bytes);
+    else
+        memcpy(&p->workspace, value, bytes);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t p, int most,
+                                              cublasLtMatmulHeuristicResult_t *found, int *n)
+{
+    const char *mode = getenv("EMU_LT");
+    bool few = d->cols <= 16, split = mode && strcmp(mode, "split") == 0;
+    memset(found, 0, (size_t)most * sizeof *found);
+    if (p->reductions != CUBLASLT_REDUCTION_SCHEME_NONE)
+        return CUBLAS_STATUS_NOT_SUPPORTED; /* the backend must have ruled out split-K */
+    *n = few && split ? 1 : 2;
+    found[0].algo.data[0] = few;
+    found[1].algo.data[0] = !few;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+static float value_at(const void *p, const emu_lt_layout *l, cublasOperation_t op, uint64_t i, uint64_t j)
+{
+    uint64_t at = op == CUBLAS_OP_T ? j + i * (uint64_t)l->ld : i + j * (uint64_t)l->ld;
+    return l->type == CUDA_R_32F ? ((const float *)p)[at] : __bfloat162float(((const __nv_bfloat16 *)p)[at]);
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,
+                              cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout,
+                              const void *beta, const void *c, cublasLtMatrixLayout_t c_layout, void *d,
+                              cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *algo, void *, size_t,
+                              cudaStream_t)
+{
+    uint64_t m = d_layout->rows, n = d_layout->cols;
+    uint64_t k = desc->op[0] == CUBLAS_OP_T ? a_layout->rows : a_layout->cols, half = algo->data[0] ? k / 2 : 0;
+    uint64_t b_k = desc->op[1] == CUBLAS_OP_T ? b_layout->cols : b_layout->rows;
+    if (k != b_k || (desc->op[0] == CUBLAS_OP_T ? a_layout->cols : a_layout->rows) != m ||
+        (desc->op[1] == CUBLAS_OP_T ? b_layout->rows : b_layout->cols) != n)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    std::vector<float> first(m * k), low(m), high(m);
+    for (uint64_t q = 0; q < k; q++)
+        for (uint64_t i = 0; i < m; i++)
+            first[q * m + i] = value_at(a, a_layout, desc->op[0], i, q);
+    for (uint64_t j = 0; j < n; j++) {
+        std::fill(low.begin(), low.end(), 0.0f);
+        std::fill(high.begin(), high.end(), 0.0f);
+        for (uint64_t q = 0; q < k; q++) {
+            float y = value_at(b, b_layout, desc->op[1], q, j), *sum = q < half ? low.data() : high.data();
+            for (uint64_t i = 0; i < m; i++)
+                sum[i] += first[q * m + i] * y;
+        }
+        for (uint64_t i = 0; i < m; i++) {
+            float x = *(const float *)alpha * (low[i] + high[i]);
+            if (*(const float *)beta != 0)
+                x += *(const float *)beta * value_at(c, c_layout, CUBLAS_OP_N, i, j);
+            if (desc->epilogue == CUBLASLT_EPILOGUE_BIAS)
+                x += __bfloat162float(((const __nv_bfloat16 *)desc->bias)[i]);
+            uint64_t at = i + j * (uint64_t)d_layout->ld;
+            if (d_layout->type == CUDA_R_32F)
+                ((float *)d)[at] = x;
+            else
+                ((__nv_bfloat16 *)d)[at] = __float2bfloat16_rn(x);
+        }
+    }
+    return CUBLAS_STATUS_SUCCESS;
+}
