@@ -486,7 +486,8 @@ static int eval_filter(struct jrun *r, const struct jnode *n, struct jval *out)
     if (eval_args(r, n, &args) < 0)
         return -1;
     r->line = n->line;
-    return jinja_apply_filter(r, n->filter, in, &args, out);
+    return n->filter ? jinja_apply_filter(r, n->filter, in, &args, out)
+                     : jinja_fail(r, "the filter '%s' is not supported", n->name);
 }
 
 static int eval_test(struct jrun *r, const struct jnode *n, struct jval *out)
@@ -497,6 +498,8 @@ static int eval_test(struct jrun *r, const struct jnode *n, struct jval *out)
     if (jinja_eval(r, n->a, &in) < 0 || eval_args(r, n, &args) < 0)
         return -1;
     r->line = n->line;
+    if (!n->test)
+        return jinja_fail(r, "the test '%s' is not supported", n->name);
     if (jinja_apply_test(r, n->test, in, &args, &holds) < 0)
         return -1;
     *out = jv_bool(holds != n->negated);

@@ -246,9 +246,8 @@ int jinja_parse_filter(struct jparser *p, struct jnode **in_out)
     if (t->type != T_NAME)
         return jinja_unexpected(p, "the name of a filter");
     struct jnode *n = node_of(p, N_FILTER, *in_out, NULL);
-    n->filter = jinja_filter_find(t->s);
-    if (!n->filter)
-        return jinja_fail_at(p, t->line, "the filter '%s' is not supported", t->s);
+    n->name = t->s;
+    n->filter = jinja_filter_find(t->s); /* an unknown one may stand where it is never needed */
     p->at++;
     *in_out = n;
     return jinja_at_op(p, '(') ? parse_args(p, n) : 0;
@@ -271,9 +270,8 @@ static int parse_test(struct jparser *p, struct jnode **in_out)
     const struct jtoken *t = jinja_peek(p, 0);
     if (t->type != T_NAME)
         return jinja_unexpected(p, "the name of a test");
+    n->name = t->s;
     n->test = jinja_test_find(t->s);
-    if (!n->test)
-        return jinja_fail_at(p, t->line, "the test '%s' is not supported", t->s);
     p->at++;
     *in_out = n;
     if (jinja_at_op(p, '('))

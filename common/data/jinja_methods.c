@@ -1,5 +1,6 @@
 /* jinja_methods.c - methods of strings, lists, dictionaries and loops; those on letters are in
  * jinja_letters.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "data/jinja_internal.h"
@@ -349,6 +350,50 @@ METHOD(s_join)
     return jinja_apply_filter(r, jinja_filter_find("join"), b->v[0], &args, out);
 }
 
+/* The value of {}, {0} or {name}: from behind the "{" to behind the "}". */
+static int format_field(struct jrun *r, const struct jstr *s, size_t *i, int *next,
+                        const struct jargs *a, struct jbuf *out)
+{
+    const char *begin = s->s + *i;
+    size_t n = strcspn(begin, "}"), digits = strspn(begin, "0123456789");
+    const struct jval *v = NULL;
+    if (n == 0 && *next < a->n)
+        v = &a->v[(*next)++];
+    else if (n > 0 && n < 4 && digits == n && atoi(begin) < a->n)
+        v = &a->v[atoi(begin)];
+    for (int k = 0; n > 0 && k < a->n_kw && !v; k++)
+        if (strlen(a->kw[k]) == n && memcmp(a->kw[k], begin, n) == 0)
+            v = &a->kwv[k];
+    if (!v || begin[n] != '}')
+        return jinja_fail(r, "the field '{%.*s}' of a format is not supported", (int)n, begin);
+    *i += n + 1;
+    return jv_print(r, *v, out);
+}
+
+METHOD(s_format)
+{
+    const struct jstr *s = self.u.s;
+    struct jbuf buf = {0};
+    int next = 0, rc = jinja_work(r, s->n);
+    for (size_t i = 0; i < s->n && rc == 0;) {
+        size_t n = strcspn(s->s + i, "{}");
+        jbuf_add_str(&buf, jstr_part(r, s, i, i + n));
+        i += n;
+        if (i == s->n)
+            break;
+        bool doubled = s->s[i + 1] == s->s[i];
+        if (doubled)
+            jbuf_add_str(&buf, jstr_part(r, s, i, i + 1));
+        else if (s->s[i] == '}')
+            rc = jinja_fail(r, "a single '}' in a format");
+        i += doubled ? 2 : 1;
+        if (rc == 0 && !doubled)
+            rc = format_field(r, s, &i, &next, b->raw, &buf);
+    }
+    *out = jv_str(jbuf_freeze(r, &buf));
+    return rc;
+}
+
 static int remove_end(struct jrun *r, struct jval self, const struct jbind *b, bool start,
                       struct jval *out)
 {
@@ -485,6 +530,7 @@ static const struct jmethod methods[] = {
     {J_STR, "index", s_index, {1, {"sub", "start"}}},
     {J_STR, "count", s_count, {1, {"sub"}}},
     {J_STR, "replace", s_replace, {2, {"old", "new", "count"}}},
+    {J_STR, "format", s_format, {0, {"*"}}},
     {J_STR, "join", s_join, {1, {"iterable"}}},
     {J_STR, "removeprefix", s_removeprefix, {1, {"prefix"}}},
     {J_STR, "removesuffix", s_removesuffix, {1, {"suffix"}}},
