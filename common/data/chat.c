@@ -1,12 +1,12 @@
-/* chat.c - conversations to token ids and loss mask.
+/* chat.c - conversations to token ids and loss mask, through the chat template.
  *
- * A conversation is written turn by turn, each turn as segments: markers, which are
- * added tokens, and text, which is encoded on its own.  So the tokens of the first
- * k turns never depend on what follows, and an assistant's turn is cut from its
- * header just where a generator stops reading the prompt and begins to write.
+ * The rendered text is cut where an assistant's span begins and ends, and each piece
+ * is encoded on its own: just where a generator stops reading the prompt and begins
+ * to write, so both sides have the same tokens.
  */
-#include "data/chat.h"
+#include "data/chat_internal.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +67,21 @@ const char *chat_template_jinja(enum chat_template t)
     BUG("no Jinja text for template %d", (int)t);
 }
 
+/* --- which template -------------------------------------------------------------------------- */
+
+static struct jinja *known[CHAT_PLAIN + 1];
+
+static void compile_known(void)
+{
+    struct err err = {0};
+    for (int i = CHAT_CHATML; i <= CHAT_PLAIN; i++) {
+        const char *text = chat_template_jinja((enum chat_template)i);
+        known[i] = jinja_compile(text, strlen(text), chat_template_names[i].name, &err);
+        if (!known[i])
+            BUG("template %d: %s", i, err.text);
+    }
+}
+
 /* Editors and writers differ in the newline at the end of a file. */
 static bool same_text(const char *a, const char *b)
 {
@@ -92,133 +107,55 @@ int chat_resolve(const struct tokenizer *t, enum chat_template wanted, enum chat
             *out = (enum chat_template)i;
             return 0;
         }
-    return err_set(err, "the tokenizer's chat template is not one of ours: choose chatml, "
-                        "chatml-think or plain with --template");
+    return tokenizer_jinja(t, err) ? 0 : -1;
 }
 
-void chat_tokens_release(struct chat_tokens *c)
+static const struct jinja *template_of(const struct tokenizer *t, enum chat_template tpl,
+                                       struct err *err)
 {
-    token_list_release(&c->ids);
-    free(c->mask);
-    *c = (struct chat_tokens){0};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, compile_known);
+    return tpl == CHAT_AUTO ? tokenizer_jinja(t, err) : known[tpl];
 }
 
-/* --- segments ------------------------------------------------------------------------------- */
+/* --- what comes with the messages -------------------------------------------------------------- */
 
-/* Writes to out or to text, whichever is there: one walk makes the ids and what people read. */
-struct writer {
-    const struct tokenizer *t;
-    enum chat_template tpl;
-    struct chat_tokens *out;
-    struct strbuf *text;
-    struct err *err;
-};
-
-static void extend_mask(struct chat_tokens *c, int64_t from, bool trained)
+int chat_read(struct chat *c, const json_t *record, struct err *err)
 {
-    if (c->ids.n > c->mask_cap) {
-        c->mask_cap = c->ids.cap;
-        c->mask = xrealloc(c->mask, (size_t)c->mask_cap);
+    json_t *tools = json_object_get(record, "tools");
+    json_t *variables = json_object_get(record, "chat_template_kwargs");
+    *c = (struct chat){.documents = json_object_get(record, "documents")};
+    if (json_is_string(tools)) { /* older data sets hold the list as its JSON */
+        c->tools = json_parse(json_string_value(tools), json_string_length(tools), err);
+        if (!c->tools)
+            return err_prefix(err, "'tools'");
+    } else {
+        c->tools = json_incref(tools);
     }
-    if (c->ids.n > from)
-        memset(c->mask + from, trained, (size_t)(c->ids.n - from));
-}
-
-static int put_text(struct writer *w, const char *s, size_t n, bool trained)
-{
-    if (n == 0)
-        return 0;
-    if (w->text) {
-        strbuf_add(w->text, s, n);
-        return 0;
+    if ((c->tools && !json_is_null(c->tools) && !json_is_array(c->tools)) ||
+        (variables && !json_is_null(variables) && !json_is_object(variables))) {
+        chat_release(c);
+        return err_set(err, "'tools' is not an array, or 'chat_template_kwargs' not an object");
     }
-    int64_t from = w->out->ids.n;
-    if (tokenizer_encode(w->t, s, n, TOKENIZE_PLAIN, &w->out->ids, w->err) < 0)
-        return -1;
-    extend_mask(w->out, from, trained);
+    c->variables = variables;
     return 0;
 }
 
-static void put_id(struct writer *w, int32_t id, bool trained)
+void chat_release(struct chat *c)
 {
-    int64_t from = w->out->ids.n;
-    token_list_add(&w->out->ids, id);
-    extend_mask(w->out, from, trained);
+    json_decref(c->tools);
+    *c = (struct chat){0};
 }
 
-static int put_marker(struct writer *w, const char *name, bool trained)
-{
-    if (w->text) {
-        strbuf_adds(w->text, name);
-        return 0;
-    }
-    int32_t id = tokenizer_token_id(w->t, name);
-    if (id < 0)
-        return err_set(w->err, "the tokenizer has no '%s' token, which template '%s' needs", name,
-                       chat_template_names[w->tpl].name);
-    put_id(w, id, trained);
-    return 0;
-}
+/* --- checks ------------------------------------------------------------------------------------ */
 
-static int put_eos(struct writer *w)
-{
-    int32_t eos = tokenizer_eos(w->t);
-    if (eos < 0)
-        return err_set(w->err, "the tokenizer has no eos token, which template 'plain' needs");
-    if (w->text)
-        return tokenizer_decode(w->t, &eos, 1, false, w->text, w->err);
-    put_id(w, eos, true);
-    return 0;
-}
-
-#define THINK_OPEN "<think>"
-#define THINK_CLOSE "</think>"
-
-/* Text in which <think> and </think> become their tokens, where the tokenizer has such. */
-static int put_thoughts(struct writer *w, const char *s, size_t n)
-{
-    int32_t open = tokenizer_token_id(w->t, THINK_OPEN);
-    int32_t close = tokenizer_token_id(w->t, THINK_CLOSE);
-    size_t done = 0;
-    for (size_t i = 0; i < n && !w->text; i++) {
-        size_t len = 0;
-        int32_t id = -1;
-        if (n - i >= strlen(THINK_OPEN) && memcmp(s + i, THINK_OPEN, strlen(THINK_OPEN)) == 0)
-            id = open, len = strlen(THINK_OPEN);
-        else if (n - i >= strlen(THINK_CLOSE) &&
-                 memcmp(s + i, THINK_CLOSE, strlen(THINK_CLOSE)) == 0)
-            id = close, len = strlen(THINK_CLOSE);
-        if (id < 0)
-            continue;
-        if (put_text(w, s + done, i - done, true) < 0)
-            return -1;
-        put_id(w, id, true);
-        done = i + len;
-        i = done - 1;
-    }
-    return put_text(w, s + done, n - done, true);
-}
-
-static int put_think_opening(struct writer *w)
-{
-    if (w->text || tokenizer_token_id(w->t, THINK_OPEN) >= 0)
-        return put_marker(w, THINK_OPEN, false) < 0 ? -1 : put_text(w, "\n", 1, false);
-    return put_text(w, THINK_OPEN "\n", strlen(THINK_OPEN "\n"), false);
-}
-
-/* --- turns ---------------------------------------------------------------------------------- */
-
-/* The content's text, joined from its parts if it is a list. */
-static int add_content(struct strbuf *out, const json_t *message, struct err *err)
+/* Our own templates take text only. */
+static int check_content(const json_t *message, struct err *err)
 {
     const json_t *content = json_object_get(message, "content"), *part;
     size_t i;
-    if (!content || json_is_null(content))
+    if (!content || json_is_null(content) || json_is_string(content))
         return 0;
-    if (json_is_string(content)) {
-        strbuf_add(out, json_string_value(content), json_string_length(content));
-        return 0;
-    }
     if (!json_is_array(content))
         return err_set(err, "'content' is %s, expected a string", json_type_name(content));
     json_array_foreach (content, i, part) {
@@ -227,51 +164,18 @@ static int add_content(struct strbuf *out, const json_t *message, struct err *er
         if ((type && strcmp(type, "text") != 0) || !json_is_string(text))
             return err_set(err, "content[%zu] is of type '%s', only text can be used", i,
                            type ? type : "?");
-        strbuf_add(out, json_string_value(text), json_string_length(text));
     }
     return 0;
 }
 
-static const json_t *reasoning_of(const json_t *message)
+static int check_role(const char *role, struct err *err)
 {
-    static const char *const names[] = {"reasoning_content", "reasoning", "thinking"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const json_t *s = json_object_get(message, names[i]);
-        if (json_string_length(s) > 0)
-            return s;
-    }
-    return NULL;
-}
-
-static int add_assistant_body(struct strbuf *out, const json_t *message, struct err *err)
-{
-    const json_t *reasoning = reasoning_of(message);
-    if (reasoning) {
-        strbuf_adds(out, THINK_OPEN "\n");
-        strbuf_add(out, json_string_value(reasoning), json_string_length(reasoning));
-        strbuf_adds(out, "\n" THINK_CLOSE "\n");
-    }
-    return add_content(out, message, err);
-}
-
-/* The canonical role, NULL if it is none. */
-static const char *role_of(const json_t *message, struct err *err)
-{
-    static const char *const roles[][2] = {{"system", "system"}, {"developer", "system"},
-                                           {"user", "user"},     {"assistant", "assistant"},
-                                           {"tool", "tool"},     {"environment", "tool"}};
-    const char *role;
-    if (!json_is_object(message)) {
-        err_set(err, "%s, expected an object", message ? json_type_name(message) : "nothing");
-        return NULL;
-    }
-    if (json_get_str(message, "role", &role, err) < 0)
-        return NULL;
+    static const char *const roles[] = {"system", "developer", "user",
+                                        "assistant", "tool", "environment"};
     for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
-        if (strcmp(role, roles[i][0]) == 0)
-            return roles[i][1];
-    err_set(err, "role '%s' is not system, user, assistant or tool", role);
-    return NULL;
+        if (strcmp(role, roles[i]) == 0)
+            return 0;
+    return err_set(err, "role '%s' is not system, user, assistant or tool", role);
 }
 
 /* Leaving these out without a word would train on half a conversation. */
@@ -286,101 +190,164 @@ static int refuse_tools(const json_t *message, struct err *err)
     return 0;
 }
 
-static int put_assistant_body(struct writer *w, const json_t *message)
+static int check_message(const json_t *message, enum chat_template tpl, struct err *err)
 {
-    struct strbuf body = {0};
-    size_t skip = strlen(THINK_OPEN "\n");
-    int rc = add_assistant_body(&body, message, w->err);
-    /* What the generation prompt holds already, the model need not learn to write. */
-    bool opened = rc == 0 && w->tpl == CHAT_CHATML_THINK && body.len >= skip &&
-                  memcmp(body.buf, THINK_OPEN "\n", skip) == 0;
-    if (opened)
-        rc = put_think_opening(w);
-    if (rc == 0)
-        rc = put_thoughts(w, opened ? body.buf + skip : body.buf, body.len - (opened ? skip : 0));
-    strbuf_release(&body);
-    return rc;
-}
-
-static int put_header_and_content(struct writer *w, const char *role, const json_t *message)
-{
-    struct strbuf text = {0};
-    if (w->tpl != CHAT_PLAIN)
-        strbuf_addf(&text, "%s\n", role);
-    int rc = add_content(&text, message, w->err);
-    if (rc == 0)
-        rc = put_text(w, text.buf, text.len, false);
-    strbuf_release(&text);
-    return rc;
-}
-
-static int put_turn(struct writer *w, const json_t *message)
-{
-    const char *role = role_of(message, w->err);
-    if (!role || refuse_tools(message, w->err) < 0)
+    const char *role;
+    if (!json_is_object(message))
+        return err_set(err, "%s, expected an object", message ? json_type_name(message) : "nothing");
+    if (json_get_str(message, "role", &role, err) < 0)
         return -1;
-    bool assistant = strcmp(role, "assistant") == 0;
-    if (w->tpl == CHAT_PLAIN) {
-        if (!assistant)
-            return put_header_and_content(w, role, message);
-        return put_assistant_body(w, message) < 0 ? -1 : put_eos(w);
-    }
-    if (put_marker(w, "<|im_start|>", false) < 0)
-        return -1;
-    if (!assistant && put_header_and_content(w, role, message) < 0)
-        return -1;
-    if (assistant && (put_text(w, "assistant\n", strlen("assistant\n"), false) < 0 ||
-                      put_assistant_body(w, message) < 0))
-        return -1;
-    if (put_marker(w, "<|im_end|>", assistant) < 0)
-        return -1;
-    return put_text(w, "\n", 1, false);
-}
-
-static int put_generation_prompt(struct writer *w)
-{
-    if (w->tpl == CHAT_PLAIN)
+    if (tpl == CHAT_AUTO) /* the template's own affair */
         return 0;
-    if (put_marker(w, "<|im_start|>", false) < 0 ||
-        put_text(w, "assistant\n", strlen("assistant\n"), false) < 0)
-        return -1;
-    return w->tpl == CHAT_CHATML_THINK ? put_think_opening(w) : 0;
+    return check_role(role, err) < 0 || refuse_tools(message, err) < 0 ? -1
+                                                                       : check_content(message, err);
 }
 
-static int write_chat(struct writer *w, enum chat_template tpl, const json_t *messages,
-                      bool add_generation_prompt)
+static int check_tokens(const struct tokenizer *t, enum chat_template tpl, struct err *err)
+{
+    static const char *const markers[] = {"<|im_start|>", "<|im_end|>"};
+    if (tpl == CHAT_PLAIN && tokenizer_eos(t) < 0)
+        return err_set(err, "the tokenizer has no eos token, which template 'plain' needs");
+    for (size_t i = 0; (tpl == CHAT_CHATML || tpl == CHAT_CHATML_THINK) && i < ARRAY_SIZE(markers);
+         i++)
+        if (tokenizer_token_id(t, markers[i]) < 0)
+            return err_set(err, "the tokenizer has no '%s' token, which template '%s' needs",
+                           markers[i], chat_template_names[tpl].name);
+    return 0;
+}
+
+static int check_chat(const struct chat *c, enum chat_template tpl, struct err *err)
 {
     const json_t *message;
     size_t i;
-    if (chat_resolve(w->t, tpl, &w->tpl, w->err) < 0)
+    if (!json_is_array(c->messages))
+        return err_set(err, "the messages are %s, expected an array",
+                       c->messages ? json_type_name(c->messages) : "missing");
+    json_array_foreach (c->messages, i, message)
+        if (check_message(message, tpl, err) < 0)
+            return err_prefix(err, "message %zu", i < c->n_context ? i : i - c->n_context);
+    return 0;
+}
+
+/* --- rendering and encoding -------------------------------------------------------------------- */
+
+static int render(const struct tokenizer *t, enum chat_template wanted, const struct chat *c,
+                  struct chat_view *v, struct err *err)
+{
+    enum chat_template tpl;
+    if (chat_resolve(t, wanted, &tpl, err) < 0 || check_chat(c, tpl, err) < 0)
         return -1;
-    if (!json_is_array(messages))
-        return err_set(w->err, "the messages are %s, expected an array",
-                       messages ? json_type_name(messages) : "missing");
-    json_array_foreach (messages, i, message)
-        if (put_turn(w, message) < 0)
-            return err_prefix(w->err, "message %zu", i);
-    return add_generation_prompt ? put_generation_prompt(w) : 0;
+    *v = (struct chat_view){
+        .t = t,
+        .chat = c,
+        .input = {.messages = c->messages,
+                  .tools = c->tools,
+                  .documents = c->documents,
+                  .variables = c->variables,
+                  .tokens = tokenizer_special_tokens(t),
+                  .add_generation_prompt = c->add_generation_prompt},
+        .template = template_of(t, tpl, err),
+    };
+    if (!v->template || check_tokens(t, tpl, err) < 0)
+        return -1;
+    return jinja_render(v->template, &v->input, &v->out, err);
 }
 
-int chat_encode(const struct tokenizer *t, enum chat_template tpl, const json_t *messages,
-                bool add_generation_prompt, struct chat_tokens *out, struct err *err)
+static void extend_mask(struct chat_tokens *c, int64_t from, bool trained)
 {
-    struct writer w = {.t = t, .out = out, .err = err};
-    return write_chat(&w, tpl, messages, add_generation_prompt);
+    if (c->ids.n > c->mask_cap) {
+        c->mask_cap = c->ids.cap;
+        c->mask = xrealloc(c->mask, (size_t)c->mask_cap);
+    }
+    if (c->ids.n > from)
+        memset(c->mask + from, trained, (size_t)(c->ids.n - from));
 }
 
-int chat_render(const struct tokenizer *t, enum chat_template tpl, const json_t *messages,
-                bool add_generation_prompt, struct strbuf *out, struct err *err)
+static int encode_piece(const struct chat_view *v, size_t begin, size_t end, bool trained,
+                        struct chat_tokens *out, struct err *err)
 {
-    struct writer w = {.t = t, .text = out, .err = err};
-    return write_chat(&w, tpl, messages, add_generation_prompt);
+    int64_t from = out->ids.n;
+    if (tokenizer_encode_marked(v->t, v->out.text.buf + begin, v->out.origin.buf + begin,
+                                end - begin, &out->ids, err) < 0)
+        return -1;
+    extend_mask(out, from, trained);
+    return 0;
+}
+
+static int encode_view(const struct chat_view *v, const struct jinja_spans *spans,
+                       struct chat_tokens *out, struct err *err)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < spans->n; i++) {
+        const struct jinja_span *s = &spans->spans[i];
+        bool trained = s->message >= (int64_t)v->chat->n_context;
+        if (encode_piece(v, done, s->begin, false, out, err) < 0 ||
+            encode_piece(v, s->begin, s->end, trained, out, err) < 0)
+            return -1;
+        done = s->end;
+    }
+    return encode_piece(v, done, v->out.text.len, false, out, err);
+}
+
+int chat_encode(const struct tokenizer *t, enum chat_template tpl, const struct chat *c,
+                struct chat_tokens *out, struct err *err)
+{
+    struct chat_view v = {0};
+    struct jinja_spans spans = {0};
+    int rc = render(t, tpl, c, &v, err);
+    if (rc == 0)
+        rc = chat_find_spans(&v, &spans, err);
+    if (rc == 0)
+        rc = encode_view(&v, &spans, out, err);
+    free(spans.spans);
+    jinja_output_release(&v.out);
+    return rc;
+}
+
+int chat_render(const struct tokenizer *t, enum chat_template tpl, const struct chat *c,
+                struct strbuf *out, struct err *err)
+{
+    struct chat_view v = {0};
+    int rc = render(t, tpl, c, &v, err);
+    if (rc == 0)
+        strbuf_add(out, v.out.text.buf, v.out.text.len);
+    jinja_output_release(&v.out);
+    return rc;
+}
+
+void chat_tokens_release(struct chat_tokens *c)
+{
+    token_list_release(&c->ids);
+    free(c->mask);
+    *c = (struct chat_tokens){0};
+}
+
+#define THINK_OPEN "<think>"
+#define THINK_CLOSE "</think>"
+
+bool chat_opens_think(const char *prompt, size_t n)
+{
+    size_t open = strlen(THINK_OPEN);
+    while (n > 0 && strchr(" \t\r\n", prompt[n - 1]))
+        n--;
+    return n >= open && memcmp(prompt + n - open, THINK_OPEN, open) == 0;
+}
+
+bool chat_ids_open_think(const struct tokenizer *t, const int32_t *ids, int64_t n)
+{
+    struct strbuf text = {0};
+    struct err err = {0};
+    int64_t last = n < 16 ? n : 16;
+    bool opens = tokenizer_decode(t, ids + n - last, last, false, &text, &err) == 0 &&
+                 chat_opens_think(text.buf, text.len);
+    strbuf_release(&text);
+    return opens;
 }
 
 /* --- completions ---------------------------------------------------------------------------- */
 
 /* The inverse of the rendering: one newline beside each marker belongs to the marker. */
-json_t *chat_parse_completion(enum chat_template tpl, const char *text)
+json_t *chat_parse_completion(bool think_opened, const char *text)
 {
     const char *body = text + strspn(text, " \t\r\n");
     bool opened = strncmp(body, THINK_OPEN, strlen(THINK_OPEN)) == 0;
@@ -388,7 +355,7 @@ json_t *chat_parse_completion(enum chat_template tpl, const char *text)
         body += strlen(THINK_OPEN);
     else
         body = text;
-    if (!opened && tpl != CHAT_CHATML_THINK)
+    if (!opened && !think_opened)
         return json_pack("{ss ss}", "role", "assistant", "content", text);
     if (opened && *body == '\n')
         body++;

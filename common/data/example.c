@@ -131,40 +131,73 @@ static int from_strings(const struct example_reader *r, const json_t *prompt,
     return rc;
 }
 
-/* prompt may be NULL or empty: then every assistant turn is trained on. */
-static int from_messages(const struct example_reader *r, const json_t *prompt,
+/* One after the other; a may be NULL.  New reference. */
+static json_t *joined(const json_t *a, const json_t *b)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < json_array_size(a); i++)
+        json_array_append(out, json_array_get(a, i));
+    for (size_t i = 0; i < json_array_size(b); i++)
+        json_array_append(out, json_array_get(b, i));
+    return out;
+}
+
+/* prompt may be NULL or empty: then every assistant turn is trained on.  obj has the tools. */
+static int from_messages(const struct example_reader *r, const json_t *obj, const json_t *prompt,
                          const json_t *completion, struct example *e, struct err *err)
 {
     struct chat_tokens c = {0};
-    int64_t n_prompt = 0;
-    int rc = prompt ? chat_encode(r->tokenizer, r->tpl, prompt, false, &c, err) : 0;
-    if (rc == 0) {
-        n_prompt = c.ids.n;
-        rc = chat_encode(r->tokenizer, r->tpl, completion, false, &c, err);
-    }
+    struct chat chat;
+    if (!json_is_array(completion))
+        return err_set(err, "the messages are %s, expected an array", json_type_name(completion));
+    if (chat_read(&chat, obj, err) < 0)
+        return -1;
+    json_t *all = joined(prompt, completion);
+    chat.messages = all;
+    chat.n_context = json_array_size(prompt);
+    int rc = chat_encode(r->tokenizer, r->tpl, &chat, &c, err);
     if (rc == 0)
-        take(e, &c, n_prompt);
+        take(e, &c, 0);
+    json_decref(all);
+    chat_release(&chat);
     chat_tokens_release(&c);
     return rc;
 }
 
+/* The prompt as the generator of a completion saw it. */
+static int prompt_opens_think(const struct example_reader *r, const json_t *obj,
+                              const json_t *prompt, bool *opens, struct err *err)
+{
+    struct strbuf text = {0};
+    struct chat chat;
+    if (chat_read(&chat, obj, err) < 0)
+        return -1;
+    chat.messages = prompt;
+    chat.add_generation_prompt = true;
+    int rc = chat_render(r->tokenizer, r->tpl, &chat, &text, err);
+    *opens = rc == 0 && chat_opens_think(text.buf, text.len);
+    chat_release(&chat);
+    strbuf_release(&text);
+    return rc;
+}
+
 /* Messages, then what the model wrote as text: becomes an assistant turn. */
-static int from_mixed(const struct example_reader *r, const json_t *prompt,
+static int from_mixed(const struct example_reader *r, const json_t *obj, const json_t *prompt,
                       const json_t *completion, struct example *e, struct err *err)
 {
-    enum chat_template tpl;
-    if (chat_resolve(r->tokenizer, r->tpl, &tpl, err) < 0)
+    bool opens;
+    if (prompt_opens_think(r, obj, prompt, &opens, err) < 0)
         return -1;
-    json_t *turn = chat_parse_completion(tpl, json_string_value(completion));
+    json_t *turn = chat_parse_completion(opens, json_string_value(completion));
     json_t *turns = json_pack("[o]", turn);
     if (!turns)
         return err_set(err, "the completion cannot be made an assistant's message");
-    int rc = from_messages(r, prompt, turns, e, err);
+    int rc = from_messages(r, obj, prompt, turns, e, err);
     json_decref(turns);
     return rc;
 }
 
-static int from_prompt(const struct example_reader *r, const json_t *prompt,
+static int from_prompt(const struct example_reader *r, const json_t *obj, const json_t *prompt,
                        const json_t *completion, struct example *e, struct err *err)
 {
     if (need_tokenizer(r, err) < 0)
@@ -172,9 +205,9 @@ static int from_prompt(const struct example_reader *r, const json_t *prompt,
     if (json_is_string(prompt) && json_is_string(completion))
         return from_strings(r, prompt, completion, !e->truncated, e, err);
     if (json_is_array(prompt) && json_is_array(completion))
-        return from_messages(r, prompt, completion, e, err);
+        return from_messages(r, obj, prompt, completion, e, err);
     if (json_is_array(prompt) && json_is_string(completion))
-        return from_mixed(r, prompt, completion, e, err);
+        return from_mixed(r, obj, prompt, completion, e, err);
     return err_set(err,
                    "the prompt is %s and the completion %s, expected two strings or two "
                    "lists of messages",
@@ -206,9 +239,9 @@ static int from_completion(const struct example_reader *r, const json_t *obj, st
     const json_t *completion = json_object_get(obj, "completion");
     const json_t *messages = json_object_get(obj, "messages");
     if (!json_is_array(messages))
-        return from_prompt(r, json_object_get(obj, "prompt"), completion, e, err);
+        return from_prompt(r, obj, json_object_get(obj, "prompt"), completion, e, err);
     json_t *question = question_of(messages);
-    int rc = from_prompt(r, question, completion, e, err);
+    int rc = from_prompt(r, obj, question, completion, e, err);
     json_decref(question);
     return rc;
 }
@@ -234,7 +267,7 @@ static int from_any(const struct example_reader *r, const json_t *obj, struct ex
     if (example_has(obj, "messages"))
         return need_tokenizer(r, err) < 0
                    ? -1
-                   : from_messages(r, NULL, json_object_get(obj, "messages"), e, err);
+                   : from_messages(r, obj, NULL, json_object_get(obj, "messages"), e, err);
     if (example_has(obj, "text"))
         return from_text(r, obj, e, err);
     return err_set(err, "the record has no 'tokens', 'token_ids', 'messages', 'prompt' with "
@@ -358,7 +391,7 @@ static int parse_side(const struct example_reader *r, const json_t *obj, const j
         json_decref(answer);
         answer = own;
     }
-    int rc = from_prompt(r, prompt, answer, e, err);
+    int rc = from_prompt(r, obj, prompt, answer, e, err);
     json_decref(answer);
     return rc < 0 ? -1 : check_example(r, e, err);
 }
@@ -393,15 +426,21 @@ int example_parse_pair(const struct example_reader *r, const json_t *obj, struct
 
 /* --- prompts -------------------------------------------------------------------------------- */
 
-static int prompt_from_messages(const struct example_reader *r, const json_t *messages,
-                                struct token_list *out, struct err *err)
+static int prompt_from_messages(const struct example_reader *r, const json_t *obj,
+                                const json_t *messages, struct token_list *out, struct err *err)
 {
     struct chat_tokens c = {0};
+    struct chat chat;
+    if (chat_read(&chat, obj, err) < 0)
+        return -1;
     json_t *question = question_of(messages);
-    int rc = chat_encode(r->tokenizer, r->tpl, question, true, &c, err);
+    chat.messages = question;
+    chat.add_generation_prompt = true;
+    int rc = chat_encode(r->tokenizer, r->tpl, &chat, &c, err);
     for (int64_t i = 0; rc == 0 && i < c.ids.n; i++)
         token_list_add(out, c.ids.ids[i]);
     json_decref(question);
+    chat_release(&chat);
     chat_tokens_release(&c);
     return rc;
 }
@@ -428,7 +467,7 @@ static int prompt_from_any(const struct example_reader *r, const json_t *obj,
     if (need_tokenizer(r, err) < 0)
         return -1;
     if (json_is_array(prompt))
-        return prompt_from_messages(r, prompt, out, err);
+        return prompt_from_messages(r, obj, prompt, out, err);
     if (example_has(obj, "messages"))
         return err_set(err, "'messages' is %s, expected an array", json_type_name(prompt));
     if (json_is_string(prompt))

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/jinja.h"
 #include "data/stream.h"
 #include "data/tokenizer_internal.h"
 
@@ -189,6 +190,8 @@ void tokenizer_free(struct tokenizer *t)
     free(t->added);
     free(t->stop_ids);
     free(t->chat_template);
+    jinja_free(t->jinja);
+    json_decref(t->special_tokens);
     pretok_release(&t->pretok);
     bpe_model_release(&t->model);
     free(t);
@@ -361,6 +364,20 @@ int tokenizer_stop_ids(const struct tokenizer *t, const int32_t **ids)
 const char *tokenizer_chat_template(const struct tokenizer *t)
 {
     return t->chat_template;
+}
+
+const struct jinja *tokenizer_jinja(const struct tokenizer *t, struct err *err)
+{
+    if (!t->chat_template)
+        err_set(err, "the tokenizer has no chat template");
+    else if (!t->jinja)
+        err_set(err, "%s", t->jinja_err.text);
+    return t->jinja;
+}
+
+const json_t *tokenizer_special_tokens(const struct tokenizer *t)
+{
+    return t->special_tokens;
 }
 
 const char *tokenizer_digest(const struct tokenizer *t)

@@ -39,6 +39,14 @@ void tokenizer_free(struct tokenizer *t);
 /* Appends to out. */
 int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsigned flags,
                      struct token_list *out, struct err *err) WARN_UNUSED;
+/* The same, but added tokens are recognised by where their bytes come from (enum jinja_origin, one a
+ * byte of text): those of the template always, those inside an assistant's words if they are not
+ * special or <think> or </think>, those of other data never. */
+int tokenizer_encode_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
+                            struct token_list *out, struct err *err) WARN_UNUSED;
+/* The first such token at or after `from` in text[0, n); false = none. */
+bool tokenizer_find_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
+                           size_t from, size_t *begin, size_t *end);
 /* Raw bytes of the ids (may cut a UTF-8 sequence); added tokens that are special are left out when
  * skip_special.  An id out of range is an error. */
 int tokenizer_decode_bytes(const struct tokenizer *t, const int32_t *ids, int64_t n, bool skip_special,
@@ -56,6 +64,11 @@ int32_t tokenizer_pad(const struct tokenizer *t);
 /* All ids that end a generation (generation_config's list, eos, the template's end of turn). */
 int tokenizer_stop_ids(const struct tokenizer *t, const int32_t **ids);
 const char *tokenizer_chat_template(const struct tokenizer *t); /* NULL = none */
+struct jinja;
+/* The same, ready to render; NULL with err set if there is none or it cannot be read. */
+const struct jinja *tokenizer_jinja(const struct tokenizer *t, struct err *err);
+/* {"bos_token": "<s>", ...}: the names that tokenizer_config.json gives. */
+const json_t *tokenizer_special_tokens(const struct tokenizer *t);
 const char *tokenizer_digest(const struct tokenizer *t);        /* of tokenizer.json's bytes */
 /* Copies tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json of src
  * that exist into dir (atomically each). */

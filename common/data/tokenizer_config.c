@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/jinja.h"
 #include "data/tokenizer_internal.h"
 
 /* NULL without err set: there is no such file. */
@@ -30,6 +31,21 @@ static int32_t named_token(const struct tokenizer *t, const json_t *config, cons
     if (json_is_object(value))
         value = json_object_get(value, "content");
     return json_is_string(value) ? tokenizer_token_id(t, json_string_value(value)) : -1;
+}
+
+/* What a chat template may name: bos_token and so on. */
+static void read_special_tokens(struct tokenizer *t, const json_t *config)
+{
+    static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                        "pad_token", "cls_token", "mask_token"};
+    t->special_tokens = json_object();
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        json_t *value = json_object_get(config, names[i]);
+        if (json_is_object(value))
+            value = json_object_get(value, "content");
+        if (json_string_length(value) > 0)
+            json_object_set(t->special_tokens, names[i], value);
+    }
 }
 
 static void add_stop_id(struct tokenizer *t, int64_t id)
@@ -86,7 +102,8 @@ static const char *template_of(const json_t *config)
     return first;
 }
 
-static int read_template_file(struct tokenizer *t, const char *dir, struct err *err)
+/* The file wins over the field.  A template that cannot be read is no matter until it is needed. */
+static int read_template(struct tokenizer *t, const char *dir, struct err *err)
 {
     char *path = path_join(dir, "chat_template.jinja");
     struct strbuf text = {0};
@@ -94,10 +111,26 @@ static int read_template_file(struct tokenizer *t, const char *dir, struct err *
     if (rc == 0 && text.buf) {
         free(t->chat_template);
         t->chat_template = strbuf_detach(&text, NULL);
+    } else {
+        free(path);
+        path = path_join(dir, "tokenizer_config.json: chat_template");
     }
+    if (t->chat_template)
+        t->jinja = jinja_compile(t->chat_template, strlen(t->chat_template), path, &t->jinja_err);
     strbuf_release(&text);
     free(path);
     return rc;
+}
+
+/* A template may end a turn in an eos that only generation_config.json names. */
+static void name_eos(struct tokenizer *t)
+{
+    struct strbuf text = {0};
+    struct err err = {0};
+    if (t->eos >= 0 && !json_object_get(t->special_tokens, "eos_token") &&
+        tokenizer_decode(t, &t->eos, 1, false, &text, &err) == 0)
+        json_object_set_new(t->special_tokens, "eos_token", json_stringn(text.buf, text.len));
+    strbuf_release(&text);
 }
 
 /* A model may stop at the end of a turn though its generation_config does not say so. */
@@ -112,6 +145,7 @@ static void add_end_of_turn(struct tokenizer *t)
 int tokenizer_load_config(struct tokenizer *t, const char *dir, struct err *err)
 {
     json_t *config = load_beside(dir, "tokenizer_config.json", err);
+    read_special_tokens(t, config);
     json_t *generation = err->set ? NULL : load_beside(dir, "generation_config.json", err);
     if (config) {
         t->bos = named_token(t, config, "bos_token");
@@ -124,8 +158,9 @@ int tokenizer_load_config(struct tokenizer *t, const char *dir, struct err *err)
         read_generation_config(t, generation);
     json_decref(config);
     json_decref(generation);
-    if (err->set || read_template_file(t, dir, err) < 0)
+    if (err->set || read_template(t, dir, err) < 0)
         return -1;
+    name_eos(t);
     add_stop_id(t, t->eos);
     add_end_of_turn(t);
     return 0;

@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include "base/mem.h"
+#include "data/jinja.h"
 #include "data/tokenizer_internal.h"
 #include "data/utf8.h"
 
@@ -83,28 +84,108 @@ static int encode_valid(struct encoder *e, const char *text, size_t n, struct er
     return encode_gap(e, text + done, n - done, err);
 }
 
+/* --- text that knows where it comes from ------------------------------------------------------ */
+
+static bool is_allowed(const struct added_token *a, const char *origin, size_t n)
+{
+    bool own = !a->special || strcmp(a->content, "<think>") == 0 ||
+               strcmp(a->content, "</think>") == 0;
+    for (size_t i = 0; i < n; i++)
+        if (origin[i] != JINJA_TEMPLATE && !(own && origin[i] == JINJA_ASSISTANT))
+            return false;
+    return true;
+}
+
+/* As added_set_find(), for a token whose own bytes may be one. */
+static bool find_allowed(const struct added_set *s, const char *text, const char *origin, size_t n,
+                         size_t from, struct added_match *m)
+{
+    for (size_t at = from; added_set_find(s, text, n, at, m);) {
+        size_t len = strlen(m->token->match);
+        const char *own = memmem(text + m->begin, m->end - m->begin, m->token->match, len);
+        if (is_allowed(m->token, origin + (own - text), len))
+            return true;
+        at = (size_t)(own - text) + 1;
+    }
+    return false;
+}
+
+static bool find_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
+                        size_t from, struct added_match *m)
+{
+    struct added_match normal;
+    bool raw = find_allowed(&t->sets[1][0], text, origin, n, from, m);
+    if (!find_allowed(&t->sets[1][1], text, origin, n, from, &normal))
+        return raw;
+    if (!raw || normal.begin < m->begin)
+        *m = normal;
+    return true;
+}
+
+bool tokenizer_find_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
+                           size_t from, size_t *begin, size_t *end)
+{
+    struct added_match m;
+    if (!find_marked(t, text, origin, n, from, &m))
+        return false;
+    *begin = m.begin;
+    *end = m.end;
+    return true;
+}
+
+static int encode_marked(struct encoder *e, const char *text, const char *origin, size_t n,
+                         struct err *err)
+{
+    struct added_match m;
+    size_t done = 0;
+    while (find_marked(e->t, text, origin, n, done, &m)) {
+        if (encode_valid(e, text + done, m.begin - done, err) < 0)
+            return -1;
+        token_list_add(e->out, m.token->id);
+        done = m.end;
+    }
+    return encode_valid(e, text + done, n - done, err);
+}
+
+/* --- entrances ---------------------------------------------------------------------------------- */
+
+static int encode(struct encoder *e, const char *text, const char *origin, size_t n,
+                  struct err *err)
+{
+    int64_t before = e->out->n;
+    if (n == 0)
+        return 0;
+    e->data = pretok_match_data();
+    int rc = origin ? encode_marked(e, text, origin, n, err) : encode_valid(e, text, n, err);
+    if (rc < 0)
+        e->out->n = before;
+    bpe_scratch_release(&e->scratch);
+    pcre2_match_data_free(e->data);
+    return rc;
+}
+
 int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsigned flags,
                      struct token_list *out, struct err *err)
 {
     struct encoder e = {.t = t, .out = out, .sets = t->sets[(flags & TOKENIZE_SPECIAL) != 0]};
     struct strbuf repaired = {0};
-    int64_t before = out->n;
-
-    if (n == 0)
-        return 0;
-    e.data = pretok_match_data();
     if (utf8_valid_prefix(text, n) < n) {
         utf8_repair(&repaired, text, n);
         text = repaired.buf;
         n = repaired.len;
     }
-    int rc = encode_valid(&e, text, n, err);
-    if (rc < 0)
-        out->n = before;
+    int rc = encode(&e, text, NULL, n, err);
     strbuf_release(&repaired);
-    bpe_scratch_release(&e.scratch);
-    pcre2_match_data_free(e.data);
     return rc;
+}
+
+int tokenizer_encode_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
+                            struct token_list *out, struct err *err)
+{
+    struct encoder e = {.t = t, .out = out, .sets = t->sets[0]};
+    if (utf8_valid_prefix(text, n) < n)
+        return err_set(err, "the rendered conversation is not UTF-8");
+    return encode(&e, text, origin, n, err);
 }
 
 int tokenizer_decode_bytes(const struct tokenizer *t, const int32_t *ids, int64_t n,

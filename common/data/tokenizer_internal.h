@@ -120,6 +120,9 @@ struct tokenizer {
     int n_stop;
     int32_t *stop_ids;
     char *chat_template;
+    struct jinja *jinja; /* chat_template compiled; NULL: jinja_err says why not */
+    struct err jinja_err;
+    json_t *special_tokens;
     char digest[40];
 };
 /* NFC; a new string only if something changed (false = it is already normal). */

@@ -64,7 +64,7 @@ static void add_exact(struct local *l, json_t *out, const struct gen_result *r, 
     json_object_set_new(out, "seed", json_integer((json_int_t)l->o->seed));
     json_object_set_new(out, "model", json_string(l->o->model));
     json_object_set_new(out, "usage", distill_usage(r->n_prompt, r->n_tokens));
-    if (l->tpl == CHAT_CHATML_THINK) /* the text begins inside the reasoning */
+    if (chat_ids_open_think(l->tokenizer, r->prompt, r->n_prompt)) /* the text begins inside the reasoning */
         json_object_set_new(out, "think_opened", json_true());
 }
 
@@ -100,7 +100,8 @@ static void finish(struct local *l, struct task *t, const struct gen_result *r)
     t->finished = true;
     json_t *ids = prompt_ids(l, t, &t->why);
     if (ids && decode(l, r, &text, &t->why) == 0) {
-        json_t *message = chat_parse_completion(l->tpl, text.buf);
+        bool opens = chat_ids_open_think(l->tokenizer, r->prompt, r->n_prompt);
+        json_t *message = chat_parse_completion(opens, text.buf);
         if (!message)
             BUG("decoded text is not UTF-8");
         t->result = distill_record(t, message, text.buf, text.len, finish_reason_name(r->finish));

@@ -95,6 +95,8 @@ static json_t *sample_json(const struct rollout *r, const struct group *g,
             return NULL;
         }
         json_object_set_new(obj, "completion", text);
+        if (chat_ids_open_think(r->tokenizer, g->prompt.ids, g->prompt.n))
+            json_object_set_new(obj, "think_opened", json_true());
     }
     json_object_set_new(obj, "finish_reason", json_string(finish_reason_name(res->finish)));
     json_object_set_new(obj, "policy_version", json_from_i32s(res->policy_version, res->n_tokens));

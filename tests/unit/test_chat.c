@@ -87,6 +87,7 @@ static void check_golden(void *arg, const json_t *row)
     const json_t *messages = json_object_get(row, "messages");
     bool prompt = json_is_true(json_object_get(row, "add_generation_prompt"));
     const char *name = text_of(row, "template");
+    struct chat chat = {.messages = messages, .add_generation_prompt = prompt};
     struct chat_tokens tokens = {0};
     struct strbuf text = {0};
     struct err err = {0};
@@ -95,10 +96,10 @@ static void check_golden(void *arg, const json_t *row)
         check_text(t, row);
         return;
     }
-    CHECK_MSG(chat_render(t, template_named(name), messages, prompt, &text, &err) == 0, "%s",
+    CHECK_MSG(chat_render(t, template_named(name), &chat, &text, &err) == 0, "%s",
               err.text);
     CHECK_STR(text.buf, text_of(row, "rendered"));
-    CHECK_MSG(chat_encode(t, template_named(name), messages, prompt, &tokens, &err) == 0, "%s",
+    CHECK_MSG(chat_encode(t, template_named(name), &chat, &tokens, &err) == 0, "%s",
               err.text);
     CHECK_MSG(same_ids(&tokens.ids, row), "%s: other ids for '%s'", name, text.buf);
     CHECK_MSG(mask_fits(&tokens, messages), "%s: mask of '%s'", name, text.buf);
@@ -179,7 +180,7 @@ static void check_ids_of_text(const struct tokenizer *t, const json_t *messages,
     struct err err = {0};
     bool marker = strstr(text, "<|im_end|> x") != NULL;
 
-    CHECK(chat_encode(t, CHAT_CHATML, messages, prompt, &tokens, &err) == 0);
+    CHECK(chat_encode(t, CHAT_CHATML, &(struct chat){.messages = messages, .add_generation_prompt = prompt}, &tokens, &err) == 0);
     CHECK(tokenizer_encode(t, text, strlen(text), TOKENIZE_SPECIAL, &ids, &err) == 0);
     bool same = ids.n == tokens.ids.n &&
                 memcmp(ids.ids, tokens.ids.ids, (size_t)ids.n * sizeof *ids.ids) == 0;
@@ -196,7 +197,7 @@ static void check_foreign(void *arg, const json_t *row)
     struct strbuf text = {0};
     struct err err = {0};
 
-    CHECK_MSG(chat_render(t, CHAT_CHATML, messages, prompt, &text, &err) == 0, "%s", err.text);
+    CHECK_MSG(chat_render(t, CHAT_CHATML, &(struct chat){.messages = messages, .add_generation_prompt = prompt}, &text, &err) == 0, "%s", err.text);
     if (strcmp(text.buf, text_of(row, "rendered")) == 0) {
         for (size_t i = 0; i < ARRAY_SIZE(foreigns); i++)
             foreigns[i].chatml += strcmp(foreigns[i].name, text_of(row, "template")) == 0;
