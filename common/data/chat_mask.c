@@ -56,58 +56,27 @@ static int marked_spans(const struct chat_view *v, struct jinja_spans *out, stru
 
 /* --- found by the generation prompt ------------------------------------------------------------ */
 
-/* What add_generation_prompt appends.  The two renderings must not differ elsewhere. */
+/* What follows the last turn. */
+static const char *behind_turns(const struct jinja_output *out)
+{
+    return out->text.buf + (out->turns.n ? out->turns.spans[out->turns.n - 1].end : 0);
+}
+
+/* What add_generation_prompt appends: a template may write something else in its place. */
 static int generation_prompt(const struct chat_view *v, struct strbuf *out, struct err *err)
 {
     struct jinja_input in = v->input;
     struct jinja_output other = {0};
     in.add_generation_prompt = !in.add_generation_prompt;
-    if (jinja_render(v->template, &in, &other, err) < 0) {
-        jinja_output_release(&other);
-        return -1;
+    int rc = jinja_render(v->template, &in, &other, err);
+    if (rc == 0 && v->out.turns.n == other.turns.n && other.turns.n > 0) {
+        const char *with = behind_turns(in.add_generation_prompt ? &other : &v->out);
+        const char *without = behind_turns(in.add_generation_prompt ? &v->out : &other);
+        size_t n = strlen(without);
+        strbuf_adds(out, strncmp(with, without, n) == 0 ? with + n : with);
     }
-    const struct strbuf *with = in.add_generation_prompt ? &other.text : &v->out.text;
-    const struct strbuf *without = in.add_generation_prompt ? &v->out.text : &other.text;
-    int rc = 0;
-    if (with->len >= without->len && memcmp(with->buf, without->buf, without->len) == 0)
-        strbuf_add(out, with->buf + without->len, with->len - without->len);
-    else
-        rc = err_set(err, "the chat template's generation prompt does not follow the conversation, "
-                          "so the loss mask is not known: the template needs {%% generation %%}");
     jinja_output_release(&other);
     return rc;
-}
-
-/* The end of the last added token that the template itself wrote in [begin, end); 0 = none. */
-static size_t last_marker(const struct chat_view *v, size_t begin, size_t end)
-{
-    size_t at = begin, last = 0, token_begin, token_end;
-    while (tokenizer_find_marked(v->t, v->out.text.buf, v->out.origin.buf, end, at, &token_begin,
-                                 &token_end)) {
-        last = token_end;
-        at = token_end;
-    }
-    return last;
-}
-
-/* How many bytes of the turn the generation prompt gave.  If they part inside of it, the head ends
- * at the last line or marker before, so that no word is cut. */
-static size_t head_of(const struct chat_view *v, const struct jinja_span *turn,
-                      const struct strbuf *prompt)
-{
-    const char *text = v->out.text.buf + turn->begin, *origin = v->out.origin.buf + turn->begin;
-    size_t n = turn->end - turn->begin, same = 0;
-    if (prompt->len <= n && memcmp(text, prompt->buf, prompt->len) == 0)
-        return prompt->len;
-    while (same < n && same < prompt->len && text[same] == prompt->buf[same] &&
-           origin[same] == JINJA_TEMPLATE)
-        same++;
-    size_t marker = last_marker(v, turn->begin, turn->begin + same);
-    size_t head = marker > 0 ? marker - turn->begin : 0;
-    for (size_t i = head; i < same; i++)
-        if (text[i] == '\n')
-            head = i + 1;
-    return head;
 }
 
 static bool all_space(const char *s, size_t n)
@@ -118,10 +87,60 @@ static bool all_space(const char *s, size_t n)
     return true;
 }
 
+/* Where the template's own words stop and the assistant's begin; the end if it has none. */
+static size_t first_word(const struct chat_view *v, const struct jinja_span *turn)
+{
+    const char *p = memchr(v->out.origin.buf + turn->begin, JINJA_ASSISTANT,
+                           turn->end - turn->begin);
+    return p ? (size_t)(p - v->out.origin.buf) : turn->end;
+}
+
+/* The end of the last place in the turn, not behind its first word, that reads prompt[0, n). */
+static size_t end_of_head(const struct chat_view *v, const struct jinja_span *turn,
+                          const struct strbuf *prompt, size_t n)
+{
+    size_t limit = first_word(v, turn);
+    for (size_t at = limit + 1; at-- > turn->begin;) {
+        if (turn->end - at < n || memcmp(v->out.text.buf + at, prompt->buf, n) != 0)
+            continue;
+        /* A part of the prompt must be the template's; all of it may be quoted by the assistant. */
+        if (n == prompt->len || at + n <= limit)
+            return at + n;
+    }
+    return 0;
+}
+
+/* May the head end behind prompt[0, n)?  At a line's or a marker's end, but not at a marker with a
+ * word behind it: that word is the role. */
+static bool may_part(const struct strbuf *prompt, size_t n)
+{
+    char last = prompt->buf[n - 1], next = prompt->buf[n];
+    bool word = (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z');
+    return last == '\n' || (last == '>' && !word);
+}
+
+/* Where the assistant's words begin: behind what a generation prompt gives, or behind the longest
+ * part of it that the turn has; 0 = it has none. */
+static size_t after_head(const struct chat_view *v, const struct jinja_span *turn,
+                         const struct strbuf *prompt)
+{
+    for (size_t n = prompt->len; n > 0; n--) {
+        size_t end = n == prompt->len || may_part(prompt, n)
+                         ? end_of_head(v, turn, prompt, n)
+                         : 0;
+        if (end > 0)
+            return end;
+    }
+    bool at_once = v->out.origin.buf[turn->begin] == JINJA_ASSISTANT;
+    return at_once || all_space(prompt->buf, prompt->len) ? turn->begin : 0;
+}
+
+/* Without the white space behind the token that ends the turn. */
 static size_t tail_of(const struct chat_view *v, size_t begin, size_t end)
 {
-    size_t marker = last_marker(v, begin, end);
-    return marker > 0 && all_space(v->out.text.buf + marker, end - marker) ? marker : end;
+    const char *text = v->out.text.buf + begin;
+    size_t marker = tokenizer_last_marked(v->t, text, v->out.origin.buf + begin, end - begin);
+    return marker > 0 && all_space(text + marker, end - begin - marker) ? begin + marker : end;
 }
 
 static int found_spans(const struct chat_view *v, struct jinja_spans *out, struct err *err)
@@ -134,16 +153,15 @@ static int found_spans(const struct chat_view *v, struct jinja_spans *out, struc
         const struct jinja_span *turn = &v->out.turns.spans[i];
         if (!is_assistant(v, turn->message))
             continue;
-        size_t head = head_of(v, turn, &prompt);
-        size_t end = tail_of(v, turn->begin + head, turn->end);
+        size_t begin = after_head(v, turn, &prompt);
         if (turn->message <= done)
             rc = err_set(err, "the chat template writes message %lld twice: its loss mask is not "
                               "known", (long long)turn->message);
-        else if (head == 0 && !all_space(prompt.buf, prompt.len))
+        else if (begin < turn->begin)
             rc = err_set(err, "the chat template begins message %lld otherwise than its generation "
                               "prompt: its loss mask is not known", (long long)turn->message);
         else
-            add(out, turn->begin + head, end, turn->message);
+            add(out, begin, tail_of(v, begin, turn->end), turn->message);
         done = turn->message;
     }
     if (rc == 0 && out->n == 0)

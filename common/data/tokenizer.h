@@ -44,9 +44,9 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsi
  * special or <think> or </think>, those of other data never. */
 int tokenizer_encode_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
                             struct token_list *out, struct err *err) WARN_UNUSED;
-/* The first such token at or after `from` in text[0, n); false = none. */
-bool tokenizer_find_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
-                           size_t from, size_t *begin, size_t *end);
+/* Where the last such token ends; 0 = there is none. */
+size_t tokenizer_last_marked(const struct tokenizer *t, const char *text, const char *origin,
+                             size_t n);
 /* Raw bytes of the ids (may cut a UTF-8 sequence); added tokens that are special are left out when
  * skip_special.  An id out of range is an error. */
 int tokenizer_decode_bytes(const struct tokenizer *t, const int32_t *ids, int64_t n, bool skip_special,

@@ -110,35 +110,50 @@ static bool find_allowed(const struct added_set *s, const char *text, const char
     return false;
 }
 
-static bool find_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
-                        size_t from, struct added_match *m)
+/* The next tokens of both kinds, each looked for once. */
+struct search {
+    const struct tokenizer *t;
+    const char *text, *origin;
+    size_t n;
+    struct added_match next[2];
+    bool none[2], known[2];
+};
+
+static bool search_next(struct search *s, size_t from, struct added_match *m)
 {
-    struct added_match normal;
-    bool raw = find_allowed(&t->sets[1][0], text, origin, n, from, m);
-    if (!find_allowed(&t->sets[1][1], text, origin, n, from, &normal))
-        return raw;
-    if (!raw || normal.begin < m->begin)
-        *m = normal;
-    return true;
+    bool found = false;
+    for (int k = 0; k < 2; k++) {
+        if (!s->none[k] && (!s->known[k] || s->next[k].begin < from)) {
+            s->known[k] = find_allowed(&s->t->sets[1][k], s->text, s->origin, s->n, from,
+                                       &s->next[k]);
+            s->none[k] = !s->known[k];
+        }
+        if (s->known[k] && !s->none[k] && (!found || s->next[k].begin < m->begin)) {
+            *m = s->next[k];
+            found = true;
+        }
+    }
+    return found;
 }
 
-bool tokenizer_find_marked(const struct tokenizer *t, const char *text, const char *origin, size_t n,
-                           size_t from, size_t *begin, size_t *end)
+size_t tokenizer_last_marked(const struct tokenizer *t, const char *text, const char *origin,
+                             size_t n)
 {
+    struct search s = {.t = t, .text = text, .origin = origin, .n = n};
     struct added_match m;
-    if (!find_marked(t, text, origin, n, from, &m))
-        return false;
-    *begin = m.begin;
-    *end = m.end;
-    return true;
+    size_t end = 0;
+    while (search_next(&s, end, &m))
+        end = m.end;
+    return end;
 }
 
 static int encode_marked(struct encoder *e, const char *text, const char *origin, size_t n,
                          struct err *err)
 {
+    struct search s = {.t = e->t, .text = text, .origin = origin, .n = n};
     struct added_match m;
     size_t done = 0;
-    while (find_marked(e->t, text, origin, n, done, &m)) {
+    while (search_next(&s, done, &m)) {
         if (encode_valid(e, text + done, m.begin - done, err) < 0)
             return -1;
         token_list_add(e->out, m.token->id);
