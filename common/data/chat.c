@@ -132,13 +132,16 @@ int chat_read(struct chat *c, const json_t *record, struct err *err)
     } else {
         c->tools = json_incref(tools);
     }
-    if ((c->tools && !json_is_null(c->tools) && !json_is_array(c->tools)) ||
-        (variables && !json_is_null(variables) && !json_is_object(variables))) {
-        chat_release(c);
-        return err_set(err, "'tools' is not an array, or 'chat_template_kwargs' not an object");
-    }
     c->variables = variables;
-    return 0;
+    bool list = !c->tools || json_is_null(c->tools) || json_is_array(c->tools);
+    if (list && (!variables || json_is_null(variables) || json_is_object(variables)))
+        return 0;
+    if (list)
+        err_set(err, "'chat_template_kwargs' is %s, expected an object", json_type_name(variables));
+    else
+        err_set(err, "'tools' is %s, expected an array", json_type_name(c->tools));
+    chat_release(c);
+    return -1;
 }
 
 void chat_release(struct chat *c)

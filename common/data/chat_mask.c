@@ -69,7 +69,10 @@ static int generation_prompt(const struct chat_view *v, struct strbuf *out, stru
     struct jinja_output other = {0};
     in.add_generation_prompt = !in.add_generation_prompt;
     int rc = jinja_render(v->template, &in, &other, err);
-    if (rc == 0 && v->out.turns.n == other.turns.n && other.turns.n > 0) {
+    if (rc == 0 && v->out.turns.n != other.turns.n)
+        rc = err_set(err, "the chat template's generation prompt changes the turns before it, so the "
+                          "loss mask is not known: the template needs {%% generation %%}");
+    if (rc == 0 && other.turns.n > 0) {
         const char *with = behind_turns(in.add_generation_prompt ? &other : &v->out);
         const char *without = behind_turns(in.add_generation_prompt ? &v->out : &other);
         size_t n = strlen(without);
@@ -119,6 +122,14 @@ static bool may_part(const struct strbuf *prompt, size_t n)
     return last == '\n' || (last == '>' && !word);
 }
 
+/* A head that no generation prompt gives. */
+static bool has_marked_head(const struct chat_view *v, const struct jinja_span *turn)
+{
+    size_t begin = turn->begin, end = first_word(v, turn);
+    return end < turn->end && tokenizer_last_marked(v->t, v->out.text.buf + begin,
+                                                    v->out.origin.buf + begin, end - begin) > 0;
+}
+
 /* Where the assistant's words begin: behind what a generation prompt gives, or behind the longest
  * part of it that the turn has; 0 = it has none. */
 static size_t after_head(const struct chat_view *v, const struct jinja_span *turn,
@@ -131,8 +142,9 @@ static size_t after_head(const struct chat_view *v, const struct jinja_span *tur
         if (end > 0)
             return end;
     }
-    bool at_once = v->out.origin.buf[turn->begin] == JINJA_ASSISTANT;
-    return at_once || all_space(prompt->buf, prompt->len) ? turn->begin : 0;
+    if (v->out.origin.buf[turn->begin] == JINJA_ASSISTANT)
+        return turn->begin;
+    return all_space(prompt->buf, prompt->len) && !has_marked_head(v, turn) ? turn->begin : 0;
 }
 
 /* Without the white space behind the token that ends the turn. */

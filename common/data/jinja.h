@@ -46,7 +46,7 @@ struct jinja_input {
     const json_t *tokens;    /* {"bos_token": "<s>", ...}: their text counts as the template's */
     const json_t *variables; /* chat_template_kwargs; win over tokens; NULL = none */
     bool add_generation_prompt;
-    time_t now; /* for strftime_now, in local time; 0 = the clock */
+    time_t now; /* for strftime_now, in local time; 0 = $SOURCE_DATE_EPOCH, else the clock */
 };
 
 struct jinja_span {

@@ -1,5 +1,6 @@
 /* jinja_is.c - the tests of `is`, and the global functions. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -189,7 +190,8 @@ static int raise_exception(struct jrun *r, struct jval self, const struct jbind 
 static int strftime_now(struct jrun *r, struct jval self, const struct jbind *b, struct jval *out)
 {
     char text[256];
-    time_t now = r->in->now ? r->in->now : time(NULL);
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    time_t now = r->in->now ? r->in->now : epoch ? (time_t)atoll(epoch) : time(NULL);
     struct tm tm;
     (void)self;
     if (b->v[0].type != J_STR || b->v[0].u.s->n > 100)
