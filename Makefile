@@ -6,6 +6,7 @@
 #   make check-emu    of those, the ones of the GPU's kernels
 #   make check-long   slower checks: many seeds, many kills
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
+#   make fuzz         the parsers with any input, FUZZ_SECONDS=60 each (clang)
 #   make quickstart   the whole recipe on this machine, in less than ten minutes
 #   make gpu-bundle   a tar file for a machine with a GPU: tests/gpu/run.sh and all that it runs
 #   make bench        speed figures; with PEER_PYTHON=... PyTorch in turn (tests/bench/race.sh)
@@ -194,6 +195,20 @@ asan:
 	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \
 	    CUDA=0 SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all units
 	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
+
+# Each parser with any input for so long, under AddressSanitizer and UBSan; needs clang.
+FUZZ_SECONDS ?= 60
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_SAN  = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzz
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang B=build/fuzz WERROR= OPTIM=-O1 ROOMS="base data" ISAS= \
+	    SAN="$(FUZZ_SAN)" build/fuzz/libthinkpipe.a >/dev/null
+	@for f in $(FUZZ_SRC:tests/fuzz/%.c=%); do mkdir -p build/fuzz/seeds/$$f && \
+	    clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	        -o build/fuzz/$$f tests/fuzz/$$f.c build/fuzz/libthinkpipe.a $(LDLIBS) && \
+	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=4096 \
+	        build/fuzz/seeds/$$f $(wildcard tests/fuzz/seeds tests/golden/jinja) || exit 1; done
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests/bench/bench_model.c)
 	@$(B)/bench/bench_ops

@@ -125,6 +125,8 @@ int chat_read(struct chat *c, const json_t *record, struct err *err)
     json_t *tools = json_object_get(record, "tools");
     json_t *variables = json_object_get(record, "chat_template_kwargs");
     *c = (struct chat){.documents = json_object_get(record, "documents")};
+    if (json_is_string(tools) && json_string_length(tools) == 0)
+        tools = NULL;
     if (json_is_string(tools)) { /* older data sets hold the list as its JSON */
         c->tools = json_parse(json_string_value(tools), json_string_length(tools), err);
         if (!c->tools)

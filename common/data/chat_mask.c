@@ -122,12 +122,14 @@ static bool may_part(const struct strbuf *prompt, size_t n)
     return last == '\n' || (last == '>' && !word);
 }
 
-/* A head that no generation prompt gives. */
+/* A head that no generation prompt gives; <think> is no head. */
 static bool has_marked_head(const struct chat_view *v, const struct jinja_span *turn)
 {
-    size_t begin = turn->begin, end = first_word(v, turn);
-    return end < turn->end && tokenizer_last_marked(v->t, v->out.text.buf + begin,
-                                                    v->out.origin.buf + begin, end - begin) > 0;
+    const char *text = v->out.text.buf + turn->begin, *origin = v->out.origin.buf + turn->begin;
+    size_t n = first_word(v, turn) - turn->begin;
+    if (turn->begin + n == turn->end || strncmp(text, "<think>", strlen("<think>")) == 0)
+        return false;
+    return tokenizer_last_marked(v->t, text, origin, n) > 0;
 }
 
 /* Where the assistant's words begin: behind what a generation prompt gives, or behind the longest

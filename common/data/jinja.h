@@ -47,6 +47,7 @@ struct jinja_input {
     const json_t *variables; /* chat_template_kwargs; win over tokens; NULL = none */
     bool add_generation_prompt;
     time_t now; /* for strftime_now, in local time; 0 = $SOURCE_DATE_EPOCH, else the clock */
+    int64_t max_steps; /* 0 = 20 million */
 };
 
 struct jinja_span {

@@ -4,7 +4,7 @@
 
 #include "data/jinja_internal.h"
 
-#define MAX_STEPS ((int64_t)20 << 20)
+#define MAX_STEPS ((int64_t)20000000)
 #define MAX_BYTES ((size_t)256 << 20)
 #define MAX_OUTPUT ((size_t)64 << 20)
 #define MAX_EXEC_DEPTH 1000
@@ -23,9 +23,10 @@ int jinja_fail(struct jrun *r, const char *fmt, ...)
 int jinja_work(struct jrun *r, size_t bytes)
 {
     r->steps += 1 + (int64_t)(bytes / 32);
-    if (r->steps > MAX_STEPS)
+    int64_t most = r->in->max_steps ? r->in->max_steps : MAX_STEPS;
+    if (r->steps > most)
         return jinja_fail(r, "the template does not end: stopped after %lld steps",
-                          (long long)MAX_STEPS);
+                          (long long)most);
     if (r->bytes > MAX_BYTES)
         return jinja_fail(r, "the template uses more than %zu MiB", MAX_BYTES >> 20);
     if (r->out->text.len > MAX_OUTPUT)

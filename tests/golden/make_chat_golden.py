@@ -7,11 +7,16 @@ renders and encodes conversations with it, by each template that tok-train can w
 
 Needs transformers. Run from the repository root, after make:
   python3 tests/golden/make_chat_golden.py
+With a folder of public data it makes tests/golden/chat/qwen3.jsonl instead: Qwen3's tokenizer and
+template (DATA/tokenizers) on the conversations of make_jinja_golden.py; messages,
+add_generation_prompt, tools, chat_template_kwargs, ids.
+  python3 tests/golden/make_chat_golden.py DATA
 """
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import transformers
@@ -67,7 +72,37 @@ def rows(tokenizer, template):
                        ids=tokenizer.apply_chat_template(messages, tokenize=True, **how))
 
 
+def qwen3(data):
+    import make_jinja_golden as jinja
+    source = os.path.join(data, "tokenizers")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("tokenizer.json.zst", "tokenizer_config.json"):
+            shutil.copy(os.path.join(source, "qwen3", name), folder)
+        subprocess.run(["zstd", "-qd", os.path.join(folder, "tokenizer.json.zst")], check=True)
+        shutil.copy(os.path.join(source, "chat-templates", "qwen3.jinja"),
+                    os.path.join(folder, "chat_template.jinja"))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    rows = []
+    for messages in jinja.CONVERSATIONS[:-1]:
+        if any(isinstance(m["content"], dict) for m in messages):
+            continue
+        for how in ({}, {"add_generation_prompt": True},
+                    {"add_generation_prompt": True, "tools": jinja.TOOLS, "enable_thinking": False}):
+            row = dict(messages=messages, ids=tokenizer.apply_chat_template(
+                messages, return_dict=False, **how))
+            if "enable_thinking" in how:
+                row["chat_template_kwargs"] = {"enable_thinking": how["enable_thinking"]}
+                row["tools"] = how["tools"]
+            rows.append(dict(row, add_generation_prompt=how.get("add_generation_prompt", False)))
+    with open(os.path.join(OUT, "qwen3.jsonl"), "w") as f:
+        f.writelines(json.dumps(r) + "\n" for r in rows)
+    print("transformers", transformers.__version__, len(rows), "rows")
+
+
 def main():
+    if len(sys.argv) > 1:
+        qwen3(sys.argv[1])
+        return
     os.makedirs(OUT, exist_ok=True)
     templates, out = {}, []
     with tempfile.TemporaryDirectory() as scratch:

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "data/chat.h"
+#include "data/jinja.h"
 #include "data/stream.h"
 
 typedef void row_fn(void *arg, const json_t *row);
@@ -229,10 +230,83 @@ static void test_foreign(void)
     free(rows);
 }
 
+/* Their templates themselves, for the three that lie there as files. */
+static void check_own(void *arg, const json_t *row)
+{
+    char *path = xasprintf("%s/%s.jinja", (const char *)arg, text_of(row, "template"));
+    struct strbuf text = {0};
+    struct jinja_output out = {0};
+    struct err err = {0};
+    json_t *tokens = json_pack("{ss}", "eos_token", text_of(row, "eos_token"));
+    bool prompt = json_is_true(json_object_get(row, "add_generation_prompt"));
+    struct jinja_input in = {.messages = json_object_get(row, "messages"),
+                             .tokens = tokens,
+                             .add_generation_prompt = prompt};
+
+    if (file_exists(path) && file_read(path, &text, &err) == 0) {
+        struct jinja *j = jinja_compile(text.buf, text.len, path, &err);
+        CHECK_MSG(j && jinja_render(j, &in, &out, &err) == 0, "%s", err.text);
+        CHECK_STR(out.text.buf, text_of(row, "rendered"));
+        jinja_free(j);
+    }
+    jinja_output_release(&out);
+    strbuf_release(&text);
+    json_decref(tokens);
+    free(path);
+}
+
+/* Qwen3's tokenizer and template: the ids of transformers, but where a message has a marker in it,
+ * which is text to us. */
+static void check_qwen3(void *arg, const json_t *row)
+{
+    const struct tokenizer *t = arg;
+    const json_t *messages = json_object_get(row, "messages");
+    struct chat chat;
+    struct chat_tokens tokens = {0};
+    struct err err = {0};
+    struct strbuf text = {0};
+
+    json_write(&text, messages);
+    CHECK(chat_read(&chat, row, &err) == 0);
+    chat.messages = messages;
+    chat.add_generation_prompt = json_is_true(json_object_get(row, "add_generation_prompt"));
+    CHECK_MSG(chat_encode(t, CHAT_AUTO, &chat, &tokens, &err) == 0, "%s: %s", text.buf, err.text);
+    CHECK_MSG(same_ids(&tokens.ids, row) == !strstr(text.buf, "<|im_end|>"), "ids of %s", text.buf);
+    CHECK_MSG(mask_fits(&tokens, messages), "mask of %s", text.buf);
+    chat_release(&chat);
+    chat_tokens_release(&tokens);
+    strbuf_release(&text);
+}
+
+static void test_qwen3(void)
+{
+    const char *root = getenv("TESTS");
+    char *data = check_data("tokenizers");
+    if (!data)
+        return;
+    char *dir = path_join(data, "qwen3"), *templates = path_join(data, "chat-templates");
+    char *rows = path_join(templates, "rendered.jsonl");
+    char *golden = path_join(root ? root : "tests", "golden/chat/qwen3.jsonl");
+    struct err err = {0};
+    struct tokenizer *t = tokenizer_load(dir, &err);
+
+    CHECK_MSG(t, "%s", err.text);
+    CHECK(each_row(rows, check_own, templates) == 54);
+    if (t)
+        CHECK(each_row(golden, check_qwen3, t) == 42);
+    tokenizer_free(t);
+    free(golden);
+    free(rows);
+    free(templates);
+    free(dir);
+    free(data);
+}
+
 int main(void)
 {
     mem_init();
     test_golden();
     test_foreign();
+    test_qwen3();
     return check_done();
 }
