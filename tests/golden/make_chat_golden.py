@@ -79,13 +79,11 @@ def qwen3(data):
         for name in ("tokenizer.json.zst", "tokenizer_config.json"):
             shutil.copy(os.path.join(source, "qwen3", name), folder)
         subprocess.run(["zstd", "-qd", os.path.join(folder, "tokenizer.json.zst")], check=True)
-        shutil.copy(os.path.join(source, "chat-templates", "qwen3.jinja"),
-                    os.path.join(folder, "chat_template.jinja"))
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     rows = []
     for messages in jinja.CONVERSATIONS[:-1]:
-        if any(isinstance(m["content"], dict) for m in messages):
-            continue
+        if not all(isinstance(m["content"], str) for m in messages):
+            continue  # its template takes strings
         for how in ({}, {"add_generation_prompt": True},
                     {"add_generation_prompt": True, "tools": jinja.TOOLS, "enable_thinking": False}):
             row = dict(messages=messages, ids=tokenizer.apply_chat_template(

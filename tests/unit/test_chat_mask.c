@@ -21,7 +21,7 @@ static const char *const markers[] = {
 
 /* What these mark is no assistant's turn: the next turn's marker, an eos behind the conversation,
  * a turn in two pieces. */
-static const char *const others[] = {"glm4moe", "phi3.", "phi3_5", "diffusion_gemma"};
+static const char *const others[] = {"glm4moe", "phi3", "diffusion_gemma"};
 
 static struct tokenizer *make_tokenizer(void)
 {
@@ -141,7 +141,7 @@ static void check_pair(const struct tokenizer *t, const char *path, const json_t
 int main(void)
 {
     mem_init();
-    const char *data = check_need_data("chat-templates");
+    char *data = check_need_data("chat-templates");
     char *pattern = xasprintf("%s/templates/trl-*_training.jinja", data);
     char *path = path_join(data, "inputs.json");
     struct err err = {0};
@@ -166,5 +166,6 @@ int main(void)
     tokenizer_free(t);
     free(path);
     free(pattern);
+    free(data);
     return check_done();
 }
