@@ -33,7 +33,8 @@ TEST(is_float, v.type == J_FLOAT)
 TEST(is_number, jv_is_number(v))
 TEST(is_string, v.type == J_STR)
 TEST(is_mapping, v.type == J_DICT)
-TEST(is_iterable, v.type == J_STR || v.type == J_LIST || v.type == J_DICT || v.type == J_UNDEFINED || v.type == J_LOOP)
+TEST(is_iterable, v.type == J_STR || v.type == J_LIST || v.type == J_DICT ||
+                      v.type == J_UNDEFINED || v.type == J_LOOP)
 /* What has a length and takes an index: Jinja asks for no more. */
 TEST(is_sequence, v.type == J_STR || v.type == J_DICT ||
                       (v.type == J_LIST && v.u.l->kind <= JL_TUPLE) || v.type == J_UNDEFINED)
@@ -80,15 +81,10 @@ static int is_unequal(struct jrun *r, struct jval v, const struct jval *arg, boo
     return rc;
 }
 
-static int order(struct jrun *r, struct jval v, const struct jval *arg, int *c)
-{
-    return jv_compare(r, v, *arg, c);
-}
-
 #define ORDER(name, condition)                                                                     \
     static int name(struct jrun *r, struct jval v, const struct jval *arg, bool *out)              \
     {                                                                                              \
-        int c = 0, rc = order(r, v, arg, &c);                                                      \
+        int c = 0, rc = jv_compare(r, v, *arg, &c);                                                     \
         *out = (condition);                                                                        \
         return rc;                                                                                 \
     }
