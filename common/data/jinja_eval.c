@@ -188,7 +188,8 @@ static int format_string(struct jrun *r, const struct jstr *s, struct jval arg, 
         }
         i += c == '%';
     }
-    if (rc == 0 && used < n && arg.type != J_DICT)
+    bool indexed = args == one && (arg.type == J_DICT || arg.type == J_LIST); /* not counted */
+    if (rc == 0 && used < n && !indexed)
         rc = jinja_fail(r, "a format has fewer places than values");
     if (rc == 0)
         *out = jv_str(jbuf_freeze(r, &b));

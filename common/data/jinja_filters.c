@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #include "data/jinja_internal.h"
 
@@ -181,6 +182,8 @@ FILTER(f_int)
     int64_t i = 0;
     (void)r;
     *out = b->has[0] ? b->v[0] : jv_int(0);
+    if (v.type == J_UNDEFINED)
+        return jinja_fail(r, "'%s' is undefined", v.u.name ? v.u.name : "the value");
     if (b->has[1] && !(b->v[1].type == J_INT && b->v[1].u.i == 10))
         return jinja_fail(r, "'int' with another base than 10 is not supported");
     if (v.type == J_INT || v.type == J_BOOL)
@@ -200,6 +203,8 @@ FILTER(f_float)
     double f;
     (void)r;
     *out = b->has[0] ? b->v[0] : jv_float(0);
+    if (v.type == J_UNDEFINED)
+        return jinja_fail(r, "'%s' is undefined", v.u.name ? v.u.name : "the value");
     if (jv_is_number(v))
         *out = jv_float(jv_number(v));
     else if (v.type == J_STR && read_float(v.u.s, &f))
@@ -249,13 +254,12 @@ static size_t next_line(const struct jstr *s, size_t at)
 /* Lines after the first get the margin, blank ones only if asked. */
 FILTER(f_indent)
 {
-    struct jval text;
     struct jbuf buf = {0};
     struct strbuf margin = {0};
     bool first = b->has[1] && jv_truth(b->v[1]), blank = b->has[2] && jv_truth(b->v[2]);
     int64_t width = b->has[0] && b->v[0].type == J_INT ? b->v[0].u.i : 4;
-    if (to_string(r, v, &text) < 0)
-        return -1;
+    if (v.type != J_STR)
+        return jinja_fail(r, "'indent' of %s", jv_type(v));
     if (width < 0 || width > 1000)
         return jinja_fail(r, "'indent' by %lld", (long long)width);
     if (b->has[0] && b->v[0].type == J_STR)
@@ -263,7 +267,7 @@ FILTER(f_indent)
     else
         for (int64_t i = 0; i < width; i++)
             strbuf_addc(&margin, ' ');
-    const struct jstr *s = text.u.s;
+    const struct jstr *s = v.u.s;
     int rc = jinja_room(r, s->n + 1, margin.len + 1);
     for (size_t at = 0, end; rc == 0 && at <= s->n; at = end + 1) {
         end = next_line(s, at);
@@ -315,6 +319,14 @@ FILTER(f_format)
     return jinja_binary(r, '%', v, jv_list(args), out);
 }
 
+/* \w of Python's regular expressions. */
+static bool is_word_char(uint32_t c)
+{
+    utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
+    return c == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) ||
+           (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
+}
+
 FILTER(f_wordcount)
 {
     struct jval text;
@@ -325,9 +337,9 @@ FILTER(f_wordcount)
     if (to_string(r, v, &text) < 0)
         return -1;
     for (size_t i = 0; i < text.u.s->n; i += bytes) {
-        bool space = is_python_space(utf8_at(text.u.s->s + i, &bytes));
-        n += !space && !inside;
-        inside = !space;
+        bool word = is_word_char(utf8_at(text.u.s->s + i, &bytes));
+        n += word && !inside;
+        inside = word;
     }
     *out = jv_int(n);
     return 0;

@@ -19,7 +19,8 @@
 
 static bool is_callable(struct jval v)
 {
-    return v.type == J_MACRO || v.type == J_FUNCTION || v.type == J_METHOD;
+    return v.type == J_MACRO || v.type == J_FUNCTION || v.type == J_METHOD || v.type == J_LOOP ||
+           v.type == J_UNDEFINED; /* Jinja's own objects can be called, to fail */
 }
 
 TEST(is_defined, v.type != J_UNDEFINED)
@@ -41,32 +42,28 @@ TEST(is_sequence, v.type == J_STR || v.type == J_DICT ||
 TEST(is_called, is_callable(v))
 TEST(is_escaped, v.type == J_STR && v.u.s->markup)
 
-static int need_int(struct jrun *r, struct jval v)
+/* v % by == rest */
+static int leaves(struct jrun *r, struct jval v, struct jval by, int64_t rest, bool *out)
 {
-    return v.type == J_INT || v.type == J_BOOL ? 0 : jinja_fail(r, "%s is no integer", jv_type(v));
+    struct jval left;
+    return jinja_binary(r, '%', v, by, &left) < 0 ? -1 : jv_equal(r, left, jv_int(rest), out);
 }
 
 static int is_divisible(struct jrun *r, struct jval v, const struct jval *arg, bool *out)
 {
-    struct jval rest;
-    if (need_int(r, v) < 0 || need_int(r, *arg) < 0 || jinja_binary(r, '%', v, *arg, &rest) < 0)
-        return -1;
-    *out = rest.u.i == 0;
-    return 0;
+    return leaves(r, v, *arg, 0, out);
 }
 
 static int is_odd(struct jrun *r, struct jval v, const struct jval *arg, bool *out)
 {
     (void)arg;
-    *out = v.type == J_BOOL ? v.u.b : v.u.i % 2 != 0;
-    return need_int(r, v);
+    return leaves(r, v, jv_int(2), 1, out);
 }
 
 static int is_even(struct jrun *r, struct jval v, const struct jval *arg, bool *out)
 {
-    int rc = is_odd(r, v, arg, out);
-    *out = !*out;
-    return rc;
+    (void)arg;
+    return leaves(r, v, jv_int(2), 0, out);
 }
 
 static int is_equal(struct jrun *r, struct jval v, const struct jval *arg, bool *out)
@@ -203,6 +200,11 @@ static int strftime_now(struct jrun *r, struct jval self, const struct jbind *b,
     text[n] = '\0';
     *out = jv_text(r, text, JINJA_TEMPLATE);
     return 0;
+}
+
+static int need_int(struct jrun *r, struct jval v)
+{
+    return v.type == J_INT || v.type == J_BOOL ? 0 : jinja_fail(r, "%s is no integer", jv_type(v));
 }
 
 static int range(struct jrun *r, struct jval self, const struct jbind *b, struct jval *out)

@@ -71,12 +71,14 @@ static void repr_string(const struct jstr *s, struct jbuf *out)
     char quote = memchr(s->s, '\'', s->n) && !memchr(s->s, '"', s->n) ? '"' : '\'';
     struct strbuf text = {0};
     size_t bytes;
+    strbuf_adds(&text, s->markup ? "Markup(" : "");
     strbuf_addc(&text, quote);
     for (size_t i = 0; i < s->n; i += bytes) {
         uint32_t c = utf8_at(s->s + i, &bytes);
         repr_char(&text, s->s + i, bytes, c, quote);
     }
     strbuf_addc(&text, quote);
+    strbuf_adds(&text, s->markup ? ")" : "");
     jbuf_add(out, text.buf, text.len, jstr_origin(s));
     strbuf_release(&text);
 }

@@ -526,7 +526,7 @@ int jv_slice(struct jrun *r, struct jval v, const struct jval part[3], struct jv
     if (v.type == J_UNDEFINED)
         return undefined_has(r, v, "slice");
     if (v.type != J_LIST || v.u.l->kind > JL_TUPLE)
-        return 0;
+        return jinja_fail(r, "a slice of %s", jv_type(v));
     if (slice_range(r, part, (int64_t)v.u.l->n, at) < 0 ||
         jinja_work(r, v.u.l->n * sizeof(struct jval)) < 0)
         return -1;
