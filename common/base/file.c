@@ -9,6 +9,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -181,6 +182,11 @@ void atomic_file_abort(struct atomic_file *f)
     *f = (struct atomic_file){0};
 }
 
+int file_put(FILE *fp, const void *bytes, size_t n, const char *path, struct err *err)
+{
+    return n == 0 || fwrite(bytes, 1, n, fp) == n ? 0 : err_errno(err, "cannot write '%s'", path);
+}
+
 int file_write_atomic(const char *path, const void *bytes, size_t n, struct err *err)
 {
     struct atomic_file f;
@@ -232,6 +238,40 @@ int file_read(const char *path, struct strbuf *out, struct err *err)
     } while (got > 0);
     close(fd);
     return got < 0 ? -1 : 0;
+}
+
+int file_view_open(struct file_view *v, const char *path, struct err *err)
+{
+    struct strbuf text = {0};
+    struct stat st;
+    int fd = open_read(path, err);
+    *v = (struct file_view){0};
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        v->n = (size_t)st.st_size;
+        v->bytes = mmap(NULL, v->n, PROT_READ, MAP_PRIVATE, fd, 0);
+        v->mapped = v->bytes != MAP_FAILED;
+    }
+    close(fd);
+    if (v->mapped)
+        return 0;
+    if (file_read(path, &text, err) < 0) {
+        strbuf_release(&text);
+        *v = (struct file_view){0};
+        return -1;
+    }
+    v->bytes = strbuf_detach(&text, &v->n);
+    return 0;
+}
+
+void file_view_release(struct file_view *v)
+{
+    if (v->mapped)
+        munmap(v->bytes, v->n);
+    else
+        free(v->bytes);
+    *v = (struct file_view){0};
 }
 
 /* Calls sink(arg, bytes, n) for the pieces of a file in order. */

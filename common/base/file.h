@@ -34,6 +34,8 @@ struct atomic_file {
 int atomic_file_open(struct atomic_file *f, const char *path, struct err *err) WARN_UNUSED;
 int atomic_file_commit(struct atomic_file *f, struct err *err) WARN_UNUSED;
 void atomic_file_abort(struct atomic_file *f);
+/* All n bytes to fp; path is for the message. */
+int file_put(FILE *fp, const void *bytes, size_t n, const char *path, struct err *err) WARN_UNUSED;
 int file_write_atomic(const char *path, const void *bytes, size_t n, struct err *err) WARN_UNUSED;
 
 struct atomic_dir {
@@ -46,6 +48,14 @@ int atomic_dir_commit(struct atomic_dir *d, const char *last, struct err *err) W
 void atomic_dir_abort(struct atomic_dir *d);
 
 int file_read(const char *path, struct strbuf *out, struct err *err) WARN_UNUSED; /* whole file */
+/* The same to be looked at only: mapped if it is a regular file, else read. */
+struct file_view {
+    void *bytes;
+    size_t n;
+    bool mapped;
+};
+int file_view_open(struct file_view *v, const char *path, struct err *err) WARN_UNUSED;
+void file_view_release(struct file_view *v);
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
 bool same_directory(const char *a, const char *b); /* both exist and are one, whatever the names */

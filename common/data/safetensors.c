@@ -1,15 +1,9 @@
 /* safetensors.c - the tensor file format: reading. */
 #include "data/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 
 #define MAX_HEADER_BYTES 100000000u /* the reference implementation's limit */
@@ -265,51 +259,17 @@ int st_parse(struct st_file *f, const char *name, const void *bytes, size_t n, s
     if (st_parse_header(f, name, json, (size_t)header, n - 8 - header, err) < 0)
         return -1;
     place_tensors(f, json + header);
-    f->n_bytes = n;
     return 0;
-}
-
-/* The file's bytes: mapped if it is a regular file, else read. */
-static void *load_bytes(const char *path, size_t *n, bool *mapped, struct err *err)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        err_errno(err, "cannot open '%s'", path);
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    void *bytes = NULL;
-    *mapped = false;
-    if (S_ISREG(st.st_mode) && st.st_size > 0) {
-        *n = (size_t)st.st_size;
-        bytes = mmap(NULL, *n, PROT_READ, MAP_PRIVATE, fd, 0);
-        *mapped = bytes != MAP_FAILED;
-    }
-    close(fd);
-    if (*mapped)
-        return bytes;
-    struct strbuf text = {0};
-    if (file_read(path, &text, err) < 0) {
-        strbuf_release(&text);
-        return NULL;
-    }
-    return strbuf_detach(&text, n);
 }
 
 int st_open(struct st_file *f, const char *path, struct err *err)
 {
-    size_t n = 0;
-    bool mapped;
-    void *bytes = load_bytes(path, &n, &mapped, err);
+    struct file_view view;
     *f = (struct st_file){0};
-    if (!bytes)
+    if (file_view_open(&view, path, err) < 0)
         return -1;
-    int rc = st_parse(f, path, bytes, n, err);
-    f->bytes = bytes;
-    f->n_bytes = n;
-    f->mapped = mapped;
+    int rc = st_parse(f, path, view.bytes, view.n, err);
+    f->file = view;
     if (rc < 0)
         st_release(f);
     return rc;
@@ -331,10 +291,7 @@ void st_release(struct st_file *f)
     }
     free(f->tensors);
     json_decref(f->metadata);
-    if (f->mapped)
-        munmap(f->bytes, f->n_bytes);
-    else
-        free(f->bytes);
+    file_view_release(&f->file);
     free(f->path);
     *f = (struct st_file){0};
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "data/json.h"
 
 enum st_dtype { ST_BOOL, ST_U8, ST_I8, ST_I16, ST_U16, ST_F16, ST_BF16, ST_I32, ST_U32, ST_F32,
@@ -35,9 +36,7 @@ struct st_file {
     int n_tensors;
     struct st_tensor *tensors; /* in data order */
     json_t *metadata;          /* object of strings, never NULL */
-    void *bytes;               /* the whole file, read or mapped privately */
-    size_t n_bytes;
-    bool mapped;
+    struct file_view file;     /* of st_open: what the tensors point into */
 };
 
 /* Reads (maps) a whole file; tensors point into it. */
@@ -62,6 +61,7 @@ struct st_write_tensor {
     int n_dims;
     int64_t shape[8];
     const void *data;
+    int tag; /* the caller's */
 };
 /* Sorts as the reference writer does. */
 void st_sort(struct st_write_tensor *t, int n);
@@ -70,5 +70,10 @@ void st_encode(struct strbuf *out, struct st_write_tensor *t, int n, const json_
 /* The same to a file, atomically, without a second copy in memory. */
 int st_save(const char *path, struct st_write_tensor *t, int n, const json_t *metadata,
             struct err *err) WARN_UNUSED;
+/* The same where the data is made as it is written: write() puts tensor t's bytes into fp.  It
+ * returns 0, or -1 with err set. */
+typedef int st_write_fn(void *arg, const struct st_write_tensor *t, FILE *fp, struct err *err);
+int st_save_made(const char *path, struct st_write_tensor *t, int n, const json_t *metadata,
+                 st_write_fn *write, void *arg, struct err *err) WARN_UNUSED;
 
 #endif

@@ -81,27 +81,38 @@ void st_encode(struct strbuf *out, struct st_write_tensor *t, int n, const json_
         strbuf_add(out, t[i].data, tensor_bytes(&t[i]));
 }
 
-int st_save(const char *path, struct st_write_tensor *t, int n, const json_t *metadata,
-            struct err *err)
+int st_save_made(const char *path, struct st_write_tensor *t, int n, const json_t *metadata,
+                 st_write_fn *write, void *arg, struct err *err)
 {
     struct atomic_file f;
     struct strbuf header = {0};
+    int rc;
     st_sort(t, n);
     encode_header(&header, t, n, metadata);
     if (atomic_file_open(&f, path, err) < 0) {
         strbuf_release(&header);
         return -1;
     }
-    bool ok = fwrite(header.buf, 1, header.len, f.fp) == header.len;
-    for (int i = 0; ok && i < n; i++) {
-        size_t bytes = tensor_bytes(&t[i]);
-        ok = bytes == 0 || fwrite(t[i].data, 1, bytes, f.fp) == bytes;
-    }
+    rc = file_put(f.fp, header.buf, header.len, path, err);
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = write(arg, &t[i], f.fp, err);
     strbuf_release(&header);
-    if (!ok) {
-        err_errno(err, "cannot write '%s'", path);
-        atomic_file_abort(&f);
-        return -1;
-    }
-    return atomic_file_commit(&f, err);
+    if (rc == 0)
+        return atomic_file_commit(&f, err);
+    atomic_file_abort(&f);
+    return -1;
+}
+
+static int write_data(void *arg, const struct st_write_tensor *t, FILE *fp, struct err *err)
+{
+    return file_put(fp, t->data, tensor_bytes(t), arg, err);
+}
+
+int st_save(const char *path, struct st_write_tensor *t, int n, const json_t *metadata,
+            struct err *err)
+{
+    char *name = xstrdup(path);
+    int rc = st_save_made(path, t, n, metadata, write_data, name, err);
+    free(name);
+    return rc;
 }

@@ -251,35 +251,42 @@ static char *find_file(const char *path, struct err *err)
     return file;
 }
 
-static struct tokenizer *load_file(const char *path, struct err *err)
+static struct tokenizer *load_file(const char *path, json_t **doc, struct err *err)
 {
     struct strbuf text = {0};
     struct tokenizer *t = NULL;
     if (read_stream(path, &text, err) == 0) {
-        json_t *doc = json_parse(text.buf, text.len, err);
-        if (!doc)
+        *doc = json_parse(text.buf, text.len, err);
+        if (!*doc)
             err_prefix(err, "%s", path);
-        else if ((t = from_json(doc, path, err)))
+        else if ((t = from_json(*doc, path, err)))
             bytes_digest(text.buf, text.len, t->digest);
-        json_decref(doc);
     }
     strbuf_release(&text);
     return t;
 }
 
-struct tokenizer *tokenizer_load(const char *path, struct err *err)
+struct tokenizer *tokenizer_load_doc(const char *path, json_t **doc, struct err *err)
 {
     char *file = find_file(path, err);
     if (!file)
         return NULL;
     char *dir = path_dirname(file);
-    struct tokenizer *t = load_file(file, err);
+    struct tokenizer *t = load_file(file, doc, err);
     if (t && tokenizer_load_config(t, dir, err) < 0) {
         tokenizer_free(t);
         t = NULL;
     }
     free(dir);
     free(file);
+    return t;
+}
+
+struct tokenizer *tokenizer_load(const char *path, struct err *err)
+{
+    json_t *doc = NULL;
+    struct tokenizer *t = tokenizer_load_doc(path, &doc, err);
+    json_decref(doc);
     return t;
 }
 

@@ -151,6 +151,7 @@ int tokenizer_load_config(struct tokenizer *t, const char *dir, struct err *err)
         t->bos = named_token(t, config, "bos_token");
         t->eos = named_token(t, config, "eos_token");
         t->pad = named_token(t, config, "pad_token");
+        t->add_bos = json_is_true(json_object_get(config, "add_bos_token"));
         const char *text = template_of(config);
         t->chat_template = text ? xstrdup(text) : NULL;
     }

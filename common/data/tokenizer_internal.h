@@ -117,6 +117,7 @@ struct tokenizer {
     /* [TOKENIZE_SPECIAL?][looked for in normalized text?] */
     struct added_set sets[2][2];
     int32_t bos, eos, pad;
+    bool add_bos; /* tokenizer_config.json's add_bos_token */
     int n_stop;
     int32_t *stop_ids;
     char *chat_template;
@@ -127,6 +128,8 @@ struct tokenizer {
 };
 /* NFC; a new string only if something changed (false = it is already normal). */
 bool tokenizer_nfc(const char *text, size_t n, char **out, size_t *out_n);
+/* tokenizer_load, and the document itself: a new reference in *doc, which is NULL before. */
+struct tokenizer *tokenizer_load_doc(const char *path, json_t **doc, struct err *err);
 int tokenizer_load_config(struct tokenizer *t, const char *dir, struct err *err) WARN_UNUSED;
 
 #endif

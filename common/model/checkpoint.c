@@ -8,63 +8,37 @@
 #include "data/safetensors.h"
 #include "model/model_internal.h"
 
-struct reader {
+struct finder {
     const struct param *params;
     int n_params, next; /* next: where the last one was found, plus one */
-    bool *seen;
     bool tied;
-    float *dst;
 };
 
-static const struct param *find_param(struct reader *r, const char *name)
+static const struct param *find_param(struct finder *f, const char *name)
 {
-    for (int i = 0; i < r->n_params; i++) {
-        int at = (r->next + i) % r->n_params; /* files are mostly in order */
-        if (!strcmp(r->params[at].name, name)) {
-            r->next = at + 1;
-            return &r->params[at];
+    for (int i = 0; i < f->n_params; i++) {
+        int at = (f->next + i) % f->n_params; /* files are mostly in order */
+        if (!strcmp(f->params[at].name, name)) {
+            f->next = at + 1;
+            return &f->params[at];
         }
     }
     return NULL;
 }
 
 /* Tensors that other writers store and that hold no information. */
-static bool redundant(const struct reader *r, const char *name)
+static bool redundant(const struct finder *f, const char *name)
 {
     size_t n = strlen(name);
     static const char inv_freq[] = ".rotary_emb.inv_freq";
 
-    return (r->tied && !strcmp(name, "lm_head.weight")) ||
+    return (f->tied && !strcmp(name, "lm_head.weight")) ||
            (n >= sizeof(inv_freq) && !strcmp(name + n - (sizeof(inv_freq) - 1), inv_freq));
 }
 
-static float f16_to_f32(uint16_t h)
+enum ggml_type checkpoint_type(const struct st_tensor *t)
 {
-    int exponent = h >> 10 & 31;
-    int mantissa = h & 1023;
-    float x = exponent == 31 ? (mantissa ? NAN : INFINITY)
-              : exponent     ? ldexpf((float)(mantissa + 1024), exponent - 25)
-                             : ldexpf((float)mantissa, -24);
-
-    return h & 0x8000 ? -x : x;
-}
-
-static float element(const struct st_tensor *t, int64_t i)
-{
-    uint16_t half;
-    uint32_t bits;
-    float x;
-
-    if (t->dtype == ST_F32) {
-        memcpy(&x, (const char *)t->data + i * 4, 4);
-        return x;
-    }
-    memcpy(&half, (const char *)t->data + i * 2, 2);
-    if (t->dtype == ST_F16)
-        return f16_to_f32(half);
-    bits = (uint32_t)half << 16;
-    memcpy(&x, &bits, 4);
-    return x;
+    return t->dtype == ST_F32 ? GGML_F32 : t->dtype == ST_F16 ? GGML_F16 : GGML_BF16;
 }
 
 static void shape_text(char *out, size_t size, const struct param *p, const struct st_tensor *t)
@@ -98,44 +72,31 @@ static int check_tensor(const struct param *p, const struct st_tensor *t, struct
     return 0;
 }
 
-static int read_tensor(const struct param *p, const struct st_tensor *t, float *dst, struct err *err)
+static int map_file(struct checkpoint_map *m, struct finder *find, const struct st_file *f,
+                    struct err *err)
 {
-    if (check_tensor(p, t, err) < 0)
-        return -1;
-    for (int64_t i = 0; i < t->numel; i++) {
-        dst[i] = element(t, i);
-        if (!isfinite(dst[i]))
-            return err_set(err, "tensor '%s' holds %s at element %lld", t->name,
-                           isnan(dst[i]) ? "NaN" : "infinity", (long long)i);
-    }
-    return 0;
-}
+    int rc = 0;
 
-static int read_file(struct reader *r, const char *path, struct err *err)
-{
-    struct st_file f = {0};
-    int rc = st_open(&f, path, err);
+    for (int i = 0; rc == 0 && i < f->n_tensors; i++) {
+        const struct st_tensor *t = &f->tensors[i];
+        const struct param *p = find_param(find, t->name);
+        int64_t at = p ? p - find->params : 0;
 
-    if (rc < 0)
-        return -1; /* names the file itself */
-    for (int i = 0; rc == 0 && i < f.n_tensors; i++) {
-        const struct st_tensor *t = &f.tensors[i];
-        const struct param *p = find_param(r, t->name);
-
-        if (!p && redundant(r, t->name))
+        if (!p && redundant(find, t->name))
             continue;
         if (!p)
             rc = err_set(err, "tensor '%s' is not part of the model that config.json describes",
                          t->name);
-        else if (r->seen[p - r->params])
+        else if (m->tensors[at])
             rc = err_set(err, "tensor '%s' occurs twice", t->name);
         else
-            rc = read_tensor(p, t, r->dst + p->offset, err);
-        if (p)
-            r->seen[p - r->params] = true;
+            rc = check_tensor(p, t, err);
+        if (rc == 0) {
+            m->tensors[at] = t;
+            m->file_of[at] = f;
+        }
     }
-    st_release(&f);
-    return rc < 0 ? err_prefix(err, "%s", path) : 0;
+    return rc < 0 ? err_prefix(err, "%s", f->path) : 0;
 }
 
 /* A shard's name comes from a downloaded file: it must not lead out of the directory. */
@@ -207,25 +168,65 @@ void checkpoint_files_free(char **names, int n)
     free(names);
 }
 
-int checkpoint_read_weights(const char *dir, const struct param *params, int n_params,
-                            bool tied_embeddings, float *dst, struct err *err)
+int checkpoint_map_open(struct checkpoint_map *m, const char *dir, const struct param *params,
+                        int n_params, bool tied_embeddings, struct err *err)
 {
-    struct reader r = {.params = params, .n_params = n_params, .tied = tied_embeddings, .dst = dst};
+    struct finder find = {.params = params, .n_params = n_params, .tied = tied_embeddings};
     char **names;
     int n = checkpoint_files(dir, &names, err), rc = n < 0 ? -1 : 0;
 
-    r.seen = xcalloc((size_t)n_params, sizeof(*r.seen));
+    *m = (struct checkpoint_map){.n_params = n_params};
+    m->tensors = xcalloc((size_t)n_params, sizeof(*m->tensors));
+    m->file_of = xcalloc((size_t)n_params, sizeof(*m->file_of));
+    m->files = xcalloc(n > 0 ? (size_t)n : 1, sizeof(*m->files));
     for (int i = 0; rc == 0 && i < n; i++) {
         char *path = path_join(dir, names[i]);
-        rc = read_file(&r, path, err);
+        rc = st_open(&m->files[i], path, err); /* names the file itself */
         free(path);
+        if (rc == 0) {
+            m->n_files++;
+            rc = map_file(m, &find, &m->files[i], err);
+        }
     }
     for (int i = 0; rc == 0 && i < n_params; i++)
-        if (!r.seen[i])
+        if (!m->tensors[i])
             rc = err_set(err, "%s: tensor '%s' is missing", dir, params[i].name);
-    free(r.seen);
     if (n > 0)
         checkpoint_files_free(names, n);
+    if (rc < 0)
+        checkpoint_map_release(m);
+    return rc;
+}
+
+void checkpoint_map_release(struct checkpoint_map *m)
+{
+    for (int i = 0; i < m->n_files; i++)
+        st_release(&m->files[i]);
+    free(m->files);
+    free(m->tensors);
+    free(m->file_of);
+    *m = (struct checkpoint_map){0};
+}
+
+static int read_tensor(const struct st_file *f, const struct st_tensor *t, float *dst, struct err *err)
+{
+    ggml_format(checkpoint_type(t))->decode(t->data, dst, t->numel);
+    for (int64_t i = 0; i < t->numel; i++)
+        if (!isfinite(dst[i]))
+            return err_set(err, "%s: tensor '%s' holds %s at element %lld", f->path, t->name,
+                           isnan(dst[i]) ? "NaN" : "infinity", (long long)i);
+    return 0;
+}
+
+int checkpoint_read_weights(const char *dir, const struct param *params, int n_params,
+                            bool tied_embeddings, float *dst, struct err *err)
+{
+    struct checkpoint_map m;
+    int rc = checkpoint_map_open(&m, dir, params, n_params, tied_embeddings, err);
+
+    for (int i = 0; rc == 0 && i < n_params; i++)
+        rc = read_tensor(m.file_of[i], m.tensors[i], dst + params[i].offset, err);
+    checkpoint_map_release(&m);
     return rc;
 }
 

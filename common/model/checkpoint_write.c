@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "data/half.h"
 #include "data/safetensors.h"
 #include "data/tokenizer.h"
 #include "model/checkpoint.h"
@@ -26,7 +27,10 @@ static int write_config(const char *dir, const struct checkpoint_write *w, struc
     int rc;
 
     *c = *w->cfg;
-    strcpy(c->dtype, w->dtype == DTYPE_BF16 ? "bfloat16" : "float32");
+    snprintf(c->dtype, sizeof(c->dtype), "%s",
+             w->dtype_name               ? w->dtype_name
+             : w->dtype == DTYPE_BF16 ? "bfloat16"
+                                      : "float32");
     obj = model_config_json(c);
     rc = write_json(dir, "config.json", obj, err);
     json_decref(obj);
@@ -80,14 +84,6 @@ static int copy_tokenizer(const char *dir, const char *from, struct err *err)
     return rc;
 }
 
-static uint16_t round_bf16(float x)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &x, 4);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16); /* weights are finite */
-}
-
 static int write_weights(const char *dir, const struct checkpoint_write *w, struct err *err)
 {
     const bool bf16 = w->dtype == DTYPE_BF16;
@@ -100,7 +96,7 @@ static int write_weights(const char *dir, const struct checkpoint_write *w, stru
     int rc;
 
     for (int64_t i = 0; bf16 && i < n; i++)
-        half[i] = round_bf16(w->weights[i]);
+        half[i] = float_to_bf16(w->weights[i]);
     for (int i = 0; i < w->n_params; i++) {
         const struct param *p = &w->params[i];
         t[i] = (struct st_write_tensor){.name = p->name, .dtype = bf16 ? ST_BF16 : ST_F32,
@@ -117,7 +113,7 @@ static int write_weights(const char *dir, const struct checkpoint_write *w, stru
     return rc;
 }
 
-int checkpoint_write(const char *dir, const struct checkpoint_write *w, struct err *err)
+int checkpoint_write_beside(const char *dir, const struct checkpoint_write *w, struct err *err)
 {
     if (dir_make(dir, err) < 0 || write_config(dir, w, err) < 0)
         return -1;
@@ -126,7 +122,12 @@ int checkpoint_write(const char *dir, const struct checkpoint_write *w, struct e
             return -1;
     if (copy_tokenizer(dir, w->tokenizer_from, err) < 0)
         return -1;
-    if (w->lineage && write_json(dir, "lineage.json", w->lineage, err) < 0)
+    return w->lineage ? write_json(dir, "lineage.json", w->lineage, err) : 0;
+}
+
+int checkpoint_write(const char *dir, const struct checkpoint_write *w, struct err *err)
+{
+    if (checkpoint_write_beside(dir, w, err) < 0)
         return -1;
     return write_weights(dir, w, err);
 }

@@ -78,41 +78,43 @@ json_t *lineage_read(const char *dir)
     return l;
 }
 
-static json_t *parent_entry(const char *dir, struct err *err)
+void lineage_add_parent(json_t *lineage, const char *path, const char *digest, json_t *parents_own)
+{
+    json_t *entry = json_object();
+
+    json_object_set_new(entry, "path", json_string(path));
+    json_object_set_new(entry, "digest", json_string(digest));
+    json_object_set_new(entry, "lineage", parents_own ? json_incref(parents_own) : json_null());
+    json_array_append_new(json_object_get(lineage, "parents"), entry);
+}
+
+static int add_parent_dir(json_t *lineage, const char *dir, struct err *err)
 {
     char digest[40];
-    json_t *entry, *lineage;
+    json_t *own;
 
     if (weights_digest(dir, digest, err) < 0)
-        return NULL;
-    entry = json_object();
-    json_object_set_new(entry, "path", json_string(dir));
-    json_object_set_new(entry, "digest", json_string(digest));
-    lineage = lineage_read(dir);
-    json_object_set_new(entry, "lineage", lineage ? lineage : json_null());
-    return entry;
+        return -1;
+    own = lineage_read(dir);
+    lineage_add_parent(lineage, dir, digest, own);
+    json_decref(own);
+    return 0;
 }
 
 json_t *lineage_new(const char *parent_dir_or_null, struct err *err)
 {
-    json_t *l = json_object(), *parents = json_array();
+    json_t *l = json_object();
 
-    if (parent_dir_or_null) {
-        json_t *entry = parent_entry(parent_dir_or_null, err);
-        if (!entry) {
-            json_decref(l);
-            json_decref(parents);
-            return NULL;
-        }
-        json_array_append_new(parents, entry);
-    }
     json_object_set_new(l, "program", json_string(log_program()));
     json_object_set_new(l, "version", json_string(TP_VERSION));
     json_object_set_new(l, "arguments", arguments());
     json_object_set_new(l, "seed", json_integer(tool_common.seed));
     json_object_set_new(l, "inputs", json_array());
-    json_object_set_new(l, "parents", parents);
-    return l;
+    json_object_set_new(l, "parents", json_array());
+    if (!parent_dir_or_null || add_parent_dir(l, parent_dir_or_null, err) == 0)
+        return l;
+    json_decref(l);
+    return NULL;
 }
 
 void lineage_add_input(json_t *lineage, const char *name, const char *digest)
