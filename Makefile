@@ -100,6 +100,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Loops over all weights of a model, worth vector code.
+$(B)/common/data/ggml.o $(B)/common/data/ggml_k.o $(B)/common/model/convert_tensor.o: OPTIM = -O3
+
 define ISA_RULE
 $(B)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 	@mkdir -p $$(@D)

@@ -84,10 +84,12 @@ static int8_t round_q8(float x)
 static void encode_q8_0(const float *src, uint8_t *dst, int64_t n_blocks)
 {
     for (int64_t b = 0; b < n_blocks; b++, src += 32, dst += 34) {
-        float largest = 0;
-        for (int i = 0; i < 32; i++)
-            largest = fabsf(src[i]) > largest ? fabsf(src[i]) : largest;
-        const float d = largest / 127, inverse = d > 0 ? 1 / d : 0;
+        uint32_t largest = 0; /* bits of magnitudes are ordered as they are */
+        for (int i = 0; i < 32; i++) {
+            uint32_t a = float_bits(src[i]) & 0x7fffffff;
+            largest = a > largest ? a : largest;
+        }
+        const float d = float_of_bits(largest) / 127, inverse = d > 0 ? 1 / d : 0;
         store16(dst, float_to_f16(d));
         for (int i = 0; i < 32; i++)
             dst[2 + i] = (uint8_t)round_q8(src[i] * inverse);

@@ -101,9 +101,19 @@ static json_t *added_token(const char *text, size_t n, int64_t id, bool special)
                      0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special", special);
 }
 
+static int64_t last_normal(const struct source *s)
+{
+    int64_t i = (int64_t)s->types->n - 1;
+    while (i >= 0 && gguf_i32_at(s->types, (uint64_t)i) != TOKEN_NORMAL)
+        i--;
+    return i;
+}
+
+/* An added token among the others is one of the vocabulary, too: its ids have no holes. */
 static int add_tokens(const struct source *s, json_t *vocab, json_t *added, struct err *err)
 {
     const unsigned char *at = s->tokens->data;
+    const int64_t last = last_normal(s);
 
     for (uint64_t i = 0; i < s->tokens->n; i++) {
         uint64_t n;
@@ -118,10 +128,11 @@ static int add_tokens(const struct source *s, json_t *vocab, json_t *added, stru
         else if (type != TOKEN_NORMAL)
             return err_set(err, "token %llu is of type %d, which byte-level BPE does not have",
                            (unsigned long long)i, type);
-        else if (json_object_getn(vocab, text, n))
+        if (type != TOKEN_NORMAL && (int64_t)i > last)
+            continue;
+        if (json_object_getn(vocab, text, n))
             return err_set(err, "token %llu, '%.*s', occurs twice", (unsigned long long)i, (int)n, text);
-        else
-            json_object_setn_new(vocab, text, n, json_integer((json_int_t)i));
+        json_object_setn_new(vocab, text, n, json_integer((json_int_t)i));
     }
     return 0;
 }

@@ -55,3 +55,20 @@ peer sft.gguf <sft.text | jq -c '.llama_tokens' >theirs.tokens
 tok-encode -q --no-eos --tokenizer sft sft.text | shard-dump -q | jq -c .tokens >ours.tokens
 cmp ours.tokens theirs.tokens
 echo "sft: $(wc -l <ours.tokens) texts, the same tokens"
+
+# --- llama.cpp on real data --------------------------------------------------------------------------
+if [ ! -d "$THINKPIPE_DATA/tokenizers" ]; then
+    echo "skip: no tokenizers in \$THINKPIPE_DATA: llama.cpp is not asked about public ones"
+    exit 0
+fi
+echo '{"prompt_token_ids": [1]}' | check stories260K "$THINKPIPE_DATA/checkpoints/stories260K" 1e-4
+# Five rows are not NFC, which llama.cpp does not know.
+for t in gpt2:243 dolma2:243 qwen3:238 gpt-neox-olmo:238; do
+    name=${t%:*}
+    model-init -q --config config.json --tokenizer "$THINKPIPE_DATA/tokenizers/$name" --out "m-$name"
+    model-convert -q --dtype f16 --out "$name.gguf" "m-$name" 2>/dev/null
+    peer "$name.gguf" <"$THINKPIPE_DATA/tokenizers/vectors/$name.jsonl" |
+        jq -se --argjson n "${t#*:}" 'length == 243 and (map(select(.ids == .llama_tokens)) | length) == $n' \
+            >/dev/null || { echo "FAIL: llama.cpp cuts text in another way with $name"; exit 1; }
+    echo "$name: ${t#*:} of 243 texts, the same tokens"
+done
