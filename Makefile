@@ -205,13 +205,13 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_SAN  = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang B=build/fuzz WERROR= OPTIM=-O1 ROOMS="base data" ISAS= \
+	@$(MAKE) --no-print-directory CC=clang B=build/fuzz WERROR= OPTIM=-O1 ROOMS="base data model" ISAS= \
 	    SAN="$(FUZZ_SAN)" build/fuzz/libthinkpipe.a >/dev/null
 	@for f in $(FUZZ_SRC:tests/fuzz/%.c=%); do mkdir -p build/fuzz/seeds/$$f && \
 	    clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	        -o build/fuzz/$$f tests/fuzz/$$f.c build/fuzz/libthinkpipe.a $(LDLIBS) && \
-	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=4096 \
-	        build/fuzz/seeds/$$f $(wildcard tests/fuzz/seeds tests/golden/jinja) || exit 1; done
+	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=60000 \
+	        build/fuzz/seeds/$$f tests/golden/jinja tests/golden/ggml || exit 1; done
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests/bench/bench_model.c)
 	@$(B)/bench/bench_ops

@@ -25,9 +25,12 @@ static json_t *make_lineage(const struct model_source *s, struct err *err)
 
     if (!s->is_gguf)
         return lineage_new(s->path, err);
-    if (file_digest(s->path, digest, err) < 0 ||
-        gguf_get_str(&s->gguf, "thinkpipe.lineage", &text, err) < 0)
+    if (file_digest(s->path, digest, err) < 0)
         return NULL;
+    if (gguf_get_str(&s->gguf, "thinkpipe.lineage", &text, err) < 0) {
+        err_prefix(err, "%s", s->path);
+        return NULL;
+    }
     lineage = lineage_new(NULL, err);
     if (lineage) {
         struct err ignored = {0};

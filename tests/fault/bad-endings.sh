@@ -122,7 +122,10 @@ out_full() {
     (cd box && exec "$@" ../good/$good) >out 2>log || fail "$*: a second try fails: $(cat log)"
 }
 rows readers out_full
+cp -r M good/model
 cat >savers <<'END'
+model|model-convert -q --out OUT
+model|model-convert -q --dtype q8_0 --out OUT.gguf
 chat|sft-train -q --model ../M --template chatml --out OUT --epochs 2 --batch-size 1 --checkpoint-every 1
 tokens|base-train -q --model ../M --out OUT --steps 4 --batch-tokens 64 --checkpoint-every 2
 END

@@ -204,6 +204,20 @@ for program in tok-encode tok-decode; do
 done
 for m in cut header empty weightless shapeless nojson mamba wider absent; do
     refused "../$m" model-info -q ../$m
+    refused "../$m" model-convert -q --out OUT ../$m
+    refused "../$m" model-convert -q --out OUT.gguf ../$m
+done
+refused "../nan: tensor 'model.norm.weight' holds NaN at element 31" model-convert -q --out OUT ../nan
+for m in unigram wordpiece badtok large; do
+    refused "../$m" model-convert -q --out OUT.gguf ../$m
+done
+# A byte further in is another value, name or size: one clear line, or a model of the same shape.
+model-convert -q --out good.gguf M
+for at in 4 8 16 24 32 60 100 200 400 800 1600 3200 5000 7000 8000 8500 9000; do
+    cp good.gguf bad.gguf
+    printf '\377' | dd of=bad.gguf bs=1 conv=notrunc status=none seek=$at
+    run model-convert -q --out OUT ../bad.gguf
+    [ $status = 0 ] || clean_refusal 1 "../bad.gguf: " model-convert "with byte $at damaged"
 done
 refused "../nojson/config.json: not JSON" model-init -q --config ../nojson/config.json --out OUT
 refused "../absent.json" model-init -q --config ../absent.json --out OUT

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "check.h"
 #include "data/half.h"
 #include "data/tokenizer_gguf.h"
@@ -212,6 +213,48 @@ static void check_tiny_tokens(const char *dir)
     tokenizer_free(t);
 }
 
+/* A damaged file is taken or refused in one line that names it; ASan watches. */
+static void test_damage(void)
+{
+    char *from = golden("ggml/tiny.gguf"), *file = in_scratch("bad.gguf"), *to = in_scratch("bad");
+    struct strbuf bytes = {0};
+    struct rng r;
+    struct err err = {0};
+    int refused = 0, taken = 0;
+
+    rng_init(&r, 2, "test_convert", 0, 0);
+    CHECK(file_read(from, &bytes, &err) == 0);
+    for (int i = 0; i < 200; i++) {
+        struct convert_options o = {.type = GGML_F16};
+        struct model_source s;
+        /* Keys and entries are the first 13 kB; a small number may be damaged into another one. */
+        uint64_t at = rng_below(&r, i % 4 ? 13000 : bytes.len);
+        char old = bytes.buf[at];
+        bytes.buf[at] = (char)rng_u32(&r);
+        CHECK(file_write_atomic(file, bytes.buf, bytes.len, &err) == 0);
+        bytes.buf[at] = old;
+        err_clear(&err);
+        int rc = model_source_open(&s, file, &err);
+        if (rc == 0) {
+            rc = convert_to_dir(&s, to, &o, &err);
+            model_source_release(&s);
+        }
+        taken += rc == 0;
+        refused += rc < 0;
+        CHECK_MSG(rc == 0 || strstr(err.text, "bad.gguf: "), "byte %llu: '%s'", (unsigned long long)at,
+                  err.text);
+        err_clear(&err);
+        if (dir_exists(to))
+            remove_dir(to);
+    }
+    CHECK_MSG(refused > 40 && taken > 20, "%d refused, %d taken", refused, taken);
+    unlink(file);
+    strbuf_release(&bytes);
+    free(from);
+    free(file);
+    free(to);
+}
+
 static void test_peer_file(void)
 {
     char *from = golden("ggml/tiny.gguf"), *expected = golden("ggml/tiny.safetensors");
@@ -410,6 +453,7 @@ int main(void)
     test_shards();
     test_quantised();
     test_peer_file();
+    test_damage();
     check_tokenizer("gpt2", "gpt-2");
     check_tokenizer("gpt-neox-olmo", "gpt-2");
     check_tokenizer("dolma2", "dbrx");
