@@ -86,6 +86,8 @@ int main(int argc, char **argv)
         tool_usage_error("--out is needed");
     if (!path_is_gguf(out) && o.type == GGML_Q8_0)
         tool_usage_error("--dtype q8_0 needs --out FILE.gguf: a folder cannot hold it");
+    if (!path_is_gguf(out) && o.name)
+        tool_usage_error("--name is for a GGUF file, not for a folder");
     if (path_is_gguf(out) && o.shard_bytes)
         tool_usage_error("--shard-size is for folders, not for a GGUF file");
     return tool_finish(run(operands[0], out, &o, &err), &err);

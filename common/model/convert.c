@@ -137,12 +137,12 @@ static int put_tokenizer(struct gguf_writer *w, const struct model_source *s,
     const struct tokenizer_ids ids = {.bos = c->bos, .pad = c->pad, .n_eos = c->n_eos,
                                       .eos = c->eos};
 
-    if (s->is_gguf && !o->no_tokenizer) {
+    if (s->is_gguf && !o->no_tokenizer && gguf_find(&s->gguf, "tokenizer.ggml.model")) {
         gguf_copy_values(w, &s->gguf, "tokenizer.");
         gguf_copy_values(w, &s->gguf, "thinkpipe.normalizer");
         return 0;
     }
-    if (o->no_tokenizer || !tokenizer_exists(s->path)) {
+    if (s->is_gguf || o->no_tokenizer || !tokenizer_exists(s->path)) {
         tokenizer_put_none(w, &ids);
         return 0;
     }
@@ -304,8 +304,6 @@ int convert_to_dir(const struct model_source *s, const char *dir, const struct c
 
     if (!is_plain(plan.type))
         return err_set(err, "a model directory cannot hold %s", ggml_format(plan.type)->name);
-    if (checkpoint_exists(dir))
-        return err_set(err, "%s already holds a checkpoint", dir);
     if (atomic_dir_open(&d, dir, err) < 0)
         return -1;
     plan.dir = d.tmp;

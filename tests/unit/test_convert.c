@@ -294,6 +294,76 @@ static void test_peer_file(void)
         free(owned[i]);
 }
 
+/* --- Llama 3's scaling, of which others' files have the result only --------------------------- */
+
+static int write_llama3(void *arg, int i, FILE *fp, struct err *err)
+{
+    const struct model_config *c = arg;
+    size_t n = i ? (size_t)c->head_dim / 2 : 4 * (size_t)c->dim;
+    float *x = xcalloc(n, sizeof(*x));
+
+    if (i)
+        gguf_rope_divisors(c, x);
+    int rc = file_put(fp, x, n * sizeof(*x), "llama3", err);
+    free(x);
+    return rc;
+}
+
+static void read_llama3(const struct model_config *from, struct model_config *to, struct err *err)
+{
+    const int64_t embed[] = {4, from->dim}, half[] = {from->head_dim / 2};
+    struct gguf_writer w = {0}, theirs = {0};
+    struct gguf_writer *both[] = {&w, &theirs};
+    char *path = in_scratch("llama3.gguf");
+    struct gguf_file f;
+
+    gguf_put_str(&w, "general.architecture", "llama", 5);
+    gguf_put_config(&w, from);
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        gguf_add_tensor(both[i], "token_embd.weight", GGML_F32, 2, embed);
+        gguf_add_tensor(both[i], GGUF_ROPE_FREQS, GGML_F32, 1, half);
+    }
+    CHECK_MSG(gguf_save(&w, path, write_llama3, (void *)(uintptr_t)from, err) == 0 &&
+                  gguf_open(&f, path, err) == 0, "%s", err->text);
+    gguf_copy_values(&theirs, &f, "general.");
+    gguf_copy_values(&theirs, &f, "llama.");
+    gguf_release(&f);
+    CHECK_MSG(gguf_save(&theirs, path, write_llama3, (void *)(uintptr_t)from, err) == 0 &&
+                  gguf_open(&f, path, err) == 0, "%s", err->text);
+    if (gguf_read_config(&f, to, err) == 0)
+        CHECK(to->vocab_size == 4);
+    gguf_release(&f);
+    gguf_writer_release(&w);
+    gguf_writer_release(&theirs);
+    unlink(path);
+    free(path);
+}
+
+static void test_llama3(void)
+{
+    struct model_config *a = xcalloc(1, sizeof(*a)), *b = xcalloc(1, sizeof(*b));
+    struct err err = {0};
+    static const char text[] =
+        "{\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": 128, \"intermediate_size\": 64,"
+        " \"num_hidden_layers\": 1, \"num_attention_heads\": 2, \"vocab_size\": 4,"
+        " \"max_position_embeddings\": 131072, \"rope_theta\": 500000, \"rope_scaling\": {"
+        "\"rope_type\": \"llama3\", \"factor\": 32, \"low_freq_factor\": 1, \"high_freq_factor\": 4,"
+        " \"original_max_position_embeddings\": 8192}}";
+    json_t *obj = json_parse(text, strlen(text), &err);
+
+    CHECK_MSG(model_config_parse(a, obj, &err) == 0, "%s", err.text);
+    read_llama3(a, b, &err);
+    CHECK_MSG(!err.set && b->rope.type == ROPE_LLAMA3 && b->rope.factor == 32 &&
+                  b->rope.low_freq_factor == 1 && b->rope.high_freq_factor == 4 &&
+                  b->rope.original_max_pos == 8192 && b->rope.theta == 500000, "%s", err.text);
+    a->rope.original_max_pos = 4096;
+    read_llama3(a, b, &err);
+    CHECK_MSG(strstr(err.text, "is not the rope scaling of Llama 3.1 to 3.3"), "%s", err.text);
+    json_decref(obj);
+    free(a);
+    free(b);
+}
+
 /* --- public tokenizers ----------------------------------------------------------------------- */
 
 static int write_nothing(void *arg, int i, FILE *fp, struct err *err)
@@ -454,6 +524,7 @@ int main(void)
     test_quantised();
     test_peer_file();
     test_damage();
+    test_llama3();
     check_tokenizer("gpt2", "gpt-2");
     check_tokenizer("gpt-neox-olmo", "gpt-2");
     check_tokenizer("dolma2", "dbrx");
