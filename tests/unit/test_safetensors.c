@@ -166,7 +166,7 @@ static void test_write(void)
     struct strbuf file = {0};
     CHECK(st_save(path, t, 4, metadata, &err) == 0 && file_read(path, &file, &err) == 0);
     CHECK(file.len == out.len && memcmp(file.buf, out.buf, out.len) == 0);
-    CHECK(st_open(&f, path, &err) == 0 && f.mapped);
+    CHECK(st_open(&f, path, &err) == 0 && f.file.mapped);
     CHECK(memcmp(st_find(&f, "w")->data, w, sizeof w) == 0);
     st_release(&f);
     /* Cut anywhere: refused. */
