@@ -321,7 +321,6 @@ static int read_arch(struct reading *r, struct err *err)
 
     if (rc <= 0)
         return rc < 0 ? -1 : err_set(err, "key 'general.architecture' is missing");
-    rc = err->set ? -1 : 1;
     for (size_t i = 0; i < ARRAY_SIZE(archs); i++)
         if (!strcmp(name, archs[i].name)) {
             enum model_arch arch = archs[i].arch;
