@@ -168,6 +168,7 @@ rollout() { # group
 }
 for group in 1 2 3 4; do rollout $group; done >rl.jsonl
 mkfifo fifo
+: >metrics # on a busy machine it is looked at before the trainer's shell has opened it
 rl="rlvr-train -q --model M --steps 3 --prompts-per-step 1 --max-staleness -1 --lr 0.01"
 $rl --out RL <fifo >metrics 2>log &
 trainer=$!
