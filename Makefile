@@ -34,7 +34,8 @@ CPPFLAGS += -D_GNU_SOURCE -I. -Icommon
 BASE_CFLAGS = -std=c17 $(OPTIM) $(CFLAGS) $(WARN) $(WERROR) $(SAN)
 LIB_CFLAGS  = $(BASE_CFLAGS) $(if $(SAN),-fPIE,$(HARDEN)) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -lpthread
+# FLINT and Arb have no pkg-config file in Debian 12.
+LDLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lflint-arb -lflint -lgmp -lm -lpthread
 
 LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard common/$(r)/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
@@ -227,7 +228,7 @@ build/thinkpipe-gpu.tar.gz: all units $(B)/bench/bench_gpu $(B)/bench/bench_mode
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 
 DEB_BUILD = gcc libc6-dev make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
-            libxxhash-dev libzstd-dev libutf8proc-dev
+            libxxhash-dev libzstd-dev libutf8proc-dev libflint-dev libflint-arb-dev
 DEB_TEST  = g++ jq zstd mandoc
 # Text that Debian ships, used by the quickstart as its domains.
 DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc

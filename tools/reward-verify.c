@@ -28,8 +28,8 @@ int main(int argc, char **argv)
         OPT_GROUP("Verifiers"),
         OPT_LIST(
             0, "verifier", &o.verifiers, "NAME[:WEIGHT]",
-            "use this verifier instead of the record's 'dataset'; may be repeated: math, gsm8k, "
-            "string_matcher, exact, countdown, format, random:P, incorrect, majority"),
+            "use this verifier instead of the record's 'dataset'; may be repeated: math, "
+            "strict_math, gsm8k, string_matcher, exact, countdown, format, random:P, incorrect, majority"),
         OPT_FLAG(0, "whole-text", &o.whole_text,
                  "judge the thinking, too, not only what follows </think>"),
         OPT_GROUP("Reward"),
@@ -40,7 +40,8 @@ int main(int argc, char **argv)
         OPT_GROUP("Output"),
         OPT_FLOAT(0, "filter", &o.filter_min, "MIN", "drop records with a reward below MIN", -1e18,
                   1e18),
-        OPT_FLAG(0, "explain", &o.explain, "add 'verdict': score, extracted answer and rule"),
+        OPT_FLAG(0, "explain", &o.explain,
+                 "add 'verdict': score, extracted answer, its formula, and what decided"),
         OPT_TABLE(jsonl_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,

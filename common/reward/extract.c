@@ -2,6 +2,7 @@
 #include "reward/extract.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "reward/rational.h"
 
+#define MAX_NUMBER 1000 /* of a number's part: the search must stay linear */
 #define BLANK " \t\r\n"
 #define UNICODE_MINUS "\xe2\x88\x92"
 
@@ -42,11 +44,11 @@ static const char *last_of(const char *text, const char *what)
     return found;
 }
 
-/* Length inside the braces that begin before s, or -1 if they do not close. */
-static long braced_length(const char *s)
+/* Length inside the braces that begin before s, or -1 if they do not close within max. */
+static long braced_length(const char *s, long max)
 {
     int depth = 1;
-    for (long i = 0; s[i]; i++) {
+    for (long i = 0; s[i] && i < max; i++) {
         if (s[i] == '\\' && (s[i + 1] == '{' || s[i + 1] == '}' || s[i + 1] == '\\'))
             i++;
         else if (s[i] == '{')
@@ -60,7 +62,7 @@ static long braced_length(const char *s)
 static bool boxed_at(const char *s, struct span *out)
 {
     if (*s == '{') {
-        long n = braced_length(s + 1);
+        long n = braced_length(s + 1, LONG_MAX);
         *out = (struct span){s + 1, n > 0 ? (size_t)n : 0};
     } else if (*s == ' ') {
         s += strspn(s, " ");
@@ -114,6 +116,68 @@ bool extract_tag(const char *text, const char *name, struct span *out)
     return found;
 }
 
+static bool is_sign(const char *text, const char *p)
+{
+    return *p == '$' && (p == text || p[-1] != '\\');
+}
+
+/* Behind "$" or "$$" at p: the length inside, or 0.  Pandoc's rule: a formula touches both its
+ * signs, and no digit follows the closing one. */
+static size_t dollars_length(const char *text, const char *p, size_t *open)
+{
+    *open = p[1] == '$' ? 2 : 1;
+    const char *start = p + *open, *end = start;
+    while (*end && !is_sign(text, end))
+        end++;
+    bool closes = *end && end > start && !isdigit((unsigned char)end[1]) &&
+                  (*open == 2 || (!strchr(BLANK, *start) && !strchr(BLANK, end[-1])));
+    return closes ? (size_t)(end - start) : 0;
+}
+
+/* Behind "\(" or "\[" at p: the length up to its closing, or 0.  Stops at the next opening, so that
+ * a text of openings takes no more than one pass. */
+static size_t parens_length(const char *p, size_t *open)
+{
+    char close = p[1] == '(' ? ')' : ']';
+    *open = 2;
+    for (const char *q = p + 2; *q; q++) {
+        if (q[0] == '\\' && q[1] == close)
+            return (size_t)(q - p - 2);
+        if (q[0] == '\\' && q[1] == p[1])
+            return 0;
+        q += q[0] == '\\' && q[1] == '\\';
+    }
+    return 0;
+}
+
+static size_t formula_length(const char *text, const char *p, size_t *open)
+{
+    if (is_sign(text, p))
+        return dollars_length(text, p, open);
+    if (p[0] == '\\' && (p[1] == '(' || p[1] == '['))
+        return parens_length(p, open);
+    return 0;
+}
+
+bool extract_formula(const char *text, struct span *out)
+{
+    bool found = false;
+    for (const char *p = text; *p; p++) {
+        size_t open, n = formula_length(text, p, &open);
+        if (n == 0) {
+            p += p[0] == '\\' && p[1] == '\\';
+            continue;
+        }
+        struct span inside = {p + open, n};
+        span_trim(&inside);
+        if (inside.n > 0)
+            *out = inside;
+        found = found || inside.n > 0;
+        p += open + n + open - 1;
+    }
+    return found;
+}
+
 static size_t sentence_length(const char *s)
 {
     size_t n = 0;
@@ -147,38 +211,17 @@ bool extract_answer_is(const char *text, struct span *out)
     }
     if (!start)
         return false;
-    start += strspn(start, " \t:*\"`");
+    size_t marks = strspn(start, " \t:*\"`"), open;
+    if (start[marks] == '\n' && (start[-1] == ':' || memchr(start, ':', marks)))
+        marks += strspn(start + marks, BLANK);
+    start += marks;
+    bool display = strncmp(start, "$$", 2) == 0 || strncmp(start, "\\[", 2) == 0;
+    size_t formula = display ? formula_length(text, start, &open) : 0;
     *out = (struct span){start, sentence_length(start)};
+    if (formula)
+        *out = (struct span){start + open, formula};
     strip_marks(out);
     return out->n > 0;
-}
-
-static bool is_sign(const char *text, const char *p)
-{
-    return *p == '$' && (p == text || p[-1] != '\\');
-}
-
-/* Pandoc's rule: a formula touches both its signs, and no digit follows the closing one. */
-bool extract_dollars(const char *text, struct span *out)
-{
-    bool found = false;
-    for (const char *p = text; *p; p++) {
-        if (!is_sign(text, p))
-            continue;
-        const char *start = p + (p[1] == '$' ? 2 : 1), *end = start;
-        bool display = p[1] == '$';
-        while (*end && !is_sign(text, end))
-            end++;
-        bool closes = *end && end > start && !isdigit((unsigned char)end[1]) &&
-                      (display || (!strchr(BLANK, *start) && !strchr(BLANK, end[-1])));
-        if (!closes)
-            continue;
-        *out = (struct span){start, (size_t)(end - start)};
-        span_trim(out);
-        found = found || out->n > 0;
-        p = end + (end[1] == '$');
-    }
-    return found;
 }
 
 /* A minus after a digit or a letter is an operator, not a sign. */
@@ -204,7 +247,7 @@ static size_t latex_fraction_length(const char *s)
         return 0;
     const char *p = strchr(s, 'c') + 1;
     for (int i = 0; i < 2; i++) {
-        long n = *p == '{' ? braced_length(p + 1) : -1;
+        long n = *p == '{' ? braced_length(p + 1, MAX_NUMBER) : -1;
         if (n < 0)
             return 0;
         p += n + 2;

@@ -20,10 +20,11 @@ bool extract_boxed(const char *text, struct span *out);
 bool extract_minerva(const char *text, struct span *out);
 /* <name>..</name> */
 bool extract_tag(const char *text, const char *name, struct span *out);
-/* "answer is X", "answer: X" to the end of the sentence or line. */
+/* "answer is X", "answer: X" to the end of the sentence or line, or of a formula on its own line.
+ */
 bool extract_answer_is(const char *text, struct span *out);
-/* $..$ or $$..$$; prices are told from formulas by the blanks inside the signs. */
-bool extract_dollars(const char *text, struct span *out);
+/* $..$, $$..$$, \(..\) or \[..\]; prices are told from formulas by the blanks inside the signs. */
+bool extract_formula(const char *text, struct span *out);
 /* The last number with its sign; with fractions also "3/4" and \frac{3}{4}, percent sign included.
  */
 bool extract_number(const char *text, bool fractions, struct span *out);

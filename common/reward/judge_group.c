@@ -73,6 +73,10 @@ static json_t *verdict_json(const struct verdict *v)
     json_object_set_new(obj, "score", json_number(v->score));
     json_object_set_new(obj, "extracted", extracted ? extracted : json_null());
     json_object_set_new(obj, "rule", json_string(v->rule ? v->rule : ""));
+    if (v->parsed)
+        json_object_set_new(obj, "parsed", json_string(v->parsed));
+    if (v->compared)
+        json_object_set_new(obj, "compared", json_string(v->compared));
     return obj;
 }
 

@@ -15,6 +15,7 @@
 void verdict_release(struct verdict *v)
 {
     free(v->extracted);
+    free(v->parsed);
     *v = (struct verdict){0};
 }
 
@@ -60,8 +61,8 @@ static void extract_math(const char *text, struct verdict *out)
         found(out, &span, "final-answer");
     else if (extract_answer_is(text, &span))
         found(out, &span, "answer-is");
-    else if (extract_dollars(text, &span))
-        found(out, &span, "dollars");
+    else if (extract_formula(text, &span))
+        found(out, &span, "formula");
     else if (extract_number(text, true, &span))
         found(out, &span, "last-number");
     else if (extract_whole(text, &span))
@@ -70,22 +71,54 @@ static void extract_math(const char *text, struct verdict *out)
         out->rule = "empty";
 }
 
-static bool math_same(const char *answer, const char *truth)
+/* The answer in a worked solution, else all of it; owned. */
+static char *math_truth(const char *truth)
 {
     struct span boxed;
-    if (!extract_boxed(truth, &boxed)) /* a worked solution as truth */
-        return math_equal(answer, truth);
-    char *inside = span_dup(&boxed);
+    return extract_boxed(truth, &boxed) ? span_dup(&boxed) : xstrdup(truth);
+}
+
+static bool math_same(const char *answer, const char *truth)
+{
+    char *inside = math_truth(truth);
     bool same = math_equal(answer, inside);
     free(inside);
     return same;
+}
+
+static int compare_math(const json_t *truth, struct verdict *out, struct err *err)
+{
+    char *text = truth_text(truth, err);
+    if (!text)
+        return -1;
+    if (out->extracted) {
+        struct math_result result;
+        char *inside = math_truth(text);
+        out->score = math_judge(out->extracted, inside, &result);
+        out->parsed = result.parsed;
+        out->compared = result.rule;
+        free(inside);
+    }
+    free(text);
+    return 0;
 }
 
 static int judge_math(const struct answer *answer, const json_t *truth, struct verdict *out,
                       struct err *err)
 {
     extract_math(answer->text, out);
-    return judge_by(truth, math_same, out, err);
+    return compare_math(truth, out, err);
+}
+
+/* strict_math: only the form that was asked for counts. */
+static int judge_strict_math(const struct answer *answer, const json_t *truth, struct verdict *out,
+                             struct err *err)
+{
+    struct span span;
+    out->rule = "no-final-answer";
+    if (extract_minerva(answer->text, &span))
+        found(out, &span, "final-answer");
+    return compare_math(truth, out, err);
 }
 
 /* gsm8k: numbers as canonical decimals, so that length does not matter. */
@@ -305,6 +338,7 @@ static int judge_format(const struct answer *answer, const json_t *truth, struct
 
 static const struct verifier verifiers[] = {
     {"math", true, judge_math, math_same},
+    {"strict_math", true, judge_strict_math, math_same},
     {"gsm8k", true, judge_gsm8k, decimal_same},
     {"string_matcher", true, judge_string, squad_same},
     {"exact", true, judge_exact, exact_same},
@@ -323,5 +357,5 @@ const struct verifier *verifier_find(const char *name)
 
 const char *verifier_names(void)
 {
-    return "math, gsm8k, string_matcher, exact, countdown, format";
+    return "math, strict_math, gsm8k, string_matcher, exact, countdown, format";
 }

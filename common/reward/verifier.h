@@ -29,6 +29,8 @@ struct verdict {
     double score;     /* in [0, 1] */
     char *extracted;  /* owned: the answer as found in the text, or NULL */
     const char *rule; /* how it was found, or why there is none; static text */
+    char *parsed;     /* owned: its tree, where a verifier reads formulas, else NULL */
+    const char *compared; /* what decided, where there are several ways; static, or NULL */
 };
 void verdict_release(struct verdict *v);
 

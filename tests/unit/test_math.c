@@ -1,0 +1,217 @@
+/* test_math.c - the corpus of answer pairs, trees, and hostile answers. */
+#include <time.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "reward/math_node.h"
+#include "reward/mathtext.h"
+
+/* kind, "same" or "other", answer, truth; parted by tabs. */
+static void check_pair(char *line, int number)
+{
+    char *field[4], *rest = line;
+    for (int i = 0; i < 4; i++) {
+        field[i] = rest ? rest : "";
+        if (rest && (rest = strchr(rest, '\t')))
+            *rest++ = '\0';
+    }
+    bool answers = strcmp(field[1], "answers") == 0;
+    bool same = answers || strcmp(field[1], "same") == 0;
+    CHECK_MSG(same || strcmp(field[1], "other") == 0, "line %d: verdict '%s'", number, field[1]);
+    for (int turned = 0; turned < (answers ? 1 : 2); turned++) {
+        struct math_result r;
+        bool equal = math_judge(field[2 + turned], field[3 - turned], &r);
+        CHECK_MSG(equal == same, "line %d: %s: '%s' and '%s', by %s, %s", number, field[0],
+                  field[2 + turned], field[3 - turned], r.rule, r.parsed ? r.parsed : "no formula");
+        math_result_release(&r);
+    }
+}
+
+static void test_corpus(void)
+{
+    FILE *f = fopen("tests/verifier/math.tsv", "r");
+    char *line = NULL;
+    size_t cap = 0;
+    int n = 0, number = 0;
+    CHECK(f != NULL);
+    for (ssize_t len; f && (len = getline(&line, &cap, f)) > 0;) {
+        number++;
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#' || line[0] == '\0')
+            continue;
+        check_pair(line, number);
+        n++;
+    }
+    CHECK_MSG(n > 500, "%d pairs", n);
+    if (f)
+        fclose(f);
+    free(line);
+}
+
+/* Trees in prefix form. */
+static void test_trees(void)
+{
+    static const struct {
+        const char *text, *tree;
+    } cases[] = {
+        {"1/2/3", "(/ 1 (* 2 3))"},
+        {"-2^2", "(- (^ 2 2))"},
+        {"2^{3^2}", "(^ 2 (^ 3 2))"},
+        {"1\\frac12", "(+ 1 (/ 1 2))"},
+        {"2\\frac{x}{3}", "(* 2 (/ x 3))"},
+        {"\\sin 2x\\cos x", "(* (sin (* 2 x)) (cos x))"},
+        {"\\sin^2 x", "(^ (sin x) 2)"},
+        {"\\sqrt[3]{x}", "(root x 3)"},
+        {"0.1\\overline{6}", "0.16~1"},
+        {"1011_2", "1011_2"},
+        {"[0,1)", "(seq[) 0 1)"},
+        {"\\{1,2\\}", "(set 1 2)"},
+        {"1 < x \\le 2", "(chain '<l' 1 x 2)"},
+        {"5\\text{ cm}^2", "(unit 'cm^2' 5)"},
+        {"50\\%", "(% 50)"},
+        {"3 \\pm 2", "(+- + 3 2)"},
+        {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "(matrix 2x2 1 2 3 4)"},
+        {"1,234", "1234"},
+        {"(1,234)", "(seq() 1 234)"},
+        {"\\text{No Solution}", "'no solution'"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct arena arena = {0};
+        struct strbuf out = {0};
+        const char *fault = NULL;
+        const struct math_node *m =
+            math_parse(cases[i].text, strlen(cases[i].text), &arena, &fault);
+        if (m)
+            math_print(m, &out);
+        CHECK_STR(m ? out.buf : fault, cases[i].tree);
+        strbuf_release(&out);
+        arena_release(&arena);
+    }
+}
+
+static void check_fault(const char *text, const char *want)
+{
+    struct arena arena = {0};
+    const char *fault = NULL;
+    CHECK_MSG(!math_parse(text, strlen(text), &arena, &fault), "'%.40s' was read", text);
+    CHECK_STR(fault ? fault : "none", want);
+    arena_release(&arena);
+}
+
+/* n times the same, owned. */
+static char *repeat(const char *what, size_t n)
+{
+    struct strbuf s = {0};
+    for (size_t i = 0; i < n; i++)
+        strbuf_adds(&s, what);
+    return strbuf_detach(&s, NULL);
+}
+
+static void test_faults(void)
+{
+    static const struct {
+        const char *what, *fault;
+        size_t n;
+    } many[] = {
+        {"(", "too-deep", 1000},   {"{", "too-deep", 10000},    {"\\sqrt{", "too-deep", 1000},
+        {"-", "too-deep", 1000},   {"2^", "too-deep", 1000},    {"|", "too-deep", 1001},
+        {"1", "too-long", 100000}, {"x+", "too-long", 12000},   {"\\frac", "too-deep", 1000},
+        {"1%", "too-long", 19000}, {"\\sin", "too-deep", 3000},
+    };
+    check_fault("", "not-a-formula");
+    check_fault("(1", "bracket-not-closed");
+    check_fault("1 + ", "not-a-formula");
+    check_fault("\\sum_k k", "unknown-notation");
+    check_fault("12_2", "digit-above-base");
+    check_fault("1\\frac{5}{3}", "ambiguous");
+    check_fault("\\begin{pmatrix}1&2\\\\3\\end{pmatrix}", "ragged-matrix");
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        char *text = repeat(many[i].what, many[i].n);
+        check_fault(text, many[i].fault);
+        free(text);
+    }
+}
+
+/* Answers made to take for ever.  Effort is counted, so the bound holds on any machine; the clock
+ * here only says that the count means something. */
+static void test_hostile(void)
+{
+    static const char *const pairs[][2] = {
+        {"9^9^9^9", "1"},
+        {"9^{9^{9^9}}", "9^{9^{9^8}}"},
+        {"9^{9^{9^{9}}}+1", "9^{9^{9^{9}}}"},
+        {"(10^{10^{10}})!", "1"},
+        {"99999999!", "1"},
+        {"5000!!!", "1"},
+        {"\\binom{99999999}{5555}", "1"},
+        {"1e999999999999999999999", "1"},
+        {"1e-999999999999999999999", "0"},
+        {"0.\\overline{0}", "0"},
+        {"10^{-100000000}", "0"},
+        {"\\sin(10^{10^{10}})", "0"},
+        {"\\exp(\\exp(\\exp(100)))", "1"},
+        {"\\tan(\\pi/2)", "\\infty"},
+        {"2^{2^{2^{2^{2^2}}}}", "2^{2^{2^{2^{2^{2}}}}}+1"},
+        {"\\sqrt[1000000]{2}", "1"},
+        {"\\sqrt[0]{2}", "1"},
+        {"0^0", "1"},
+        {"0^{-1}", "1"},
+        {"\\log_1 2", "1"},
+        {"\\ln 0", "-\\infty"},
+        {"x^{x^{x^{x^x}}}", "x^{x^{x^{x^{x}}}}+1"},
+        {"(x+y+z)^{10000}", "1"},
+        {"(1+10^{-9})^{10^9}", "e"},
+        {"((2^{0.5})^{1/64})^{1/63}", "2^{1/8064}"},
+    };
+    struct timespec a, b;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        bool equal = math_equal(pairs[i][0], pairs[i][1]);
+        bool zero = strstr(pairs[i][0], "overline{0}") != NULL;
+        bool chain = strstr(pairs[i][0], "0.5") != NULL;
+        CHECK_MSG(equal == (zero || chain), "'%s' and '%s'", pairs[i][0], pairs[i][1]);
+    }
+    static const char *const parts[] = {"\\sqrt{2}+", "\\sqrt{1+x}*",
+                                        "2^{0.5}+",   "1/997+",
+                                        "\\sin(1)+",  "1,",
+                                        "\\sqrt{2},", "(",
+                                        "\\{",        "\\frac{1}{3}+",
+                                        "x^{99}+",    "9^",
+                                        "5!",         "%",
+                                        "|",          "\\text{a ",
+                                        "10^{4000}*", "\\sqrt{3}\\cup",
+                                        "a=",         "1:"};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        for (size_t n = 100; n <= 6400; n *= 4) {
+            char *left = repeat(parts[i], n), *x = xasprintf("%s1", left),
+                 *y = xasprintf("%s\\sqrt{2}", left);
+            CHECK_MSG(!math_equal(x, y), "%zu times '%s'", n, parts[i]);
+            free(left);
+            free(x);
+            free(y);
+        }
+    }
+    char *radicals = xstrdup("0");
+    for (int i = 2; i < 60; i++) {
+        char *longer = xasprintf("%s+\\sqrt{%d+\\sqrt{%d}}", radicals, i * i + 1, i);
+        free(radicals);
+        radicals = longer;
+    }
+    char *more = xasprintf("%s+10^{-200}", radicals);
+    CHECK(!math_equal(more, radicals));
+    free(radicals);
+    free(more);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    double seconds = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+    CHECK_MSG(seconds < 300, "%.1f s", seconds);
+    printf("hostile answers: %.2f s\n", seconds);
+}
+
+int main(void)
+{
+    test_corpus();
+    test_trees();
+    test_faults();
+    test_hostile();
+    return check_done();
+}
