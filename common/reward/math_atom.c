@@ -170,6 +170,7 @@ bool parser_starts_atom(const struct parser *s)
     case TOK_OPEN:
     case TOK_BEGIN:
     case TOK_EMPTY:
+    case TOK_REALS:
     case '(':
     case '[':
     case '{':
@@ -294,6 +295,8 @@ static node atom_inside(struct parser *s)
         return parse_fraction(s, MATH_BINOMIAL);
     case TOK_EMPTY:
         return parser_node(s, MATH_SET, 0);
+    case TOK_REALS:
+        return parser_reals(s);
     case TOK_OPEN:
         return parser_open(s, value);
     case TOK_BEGIN:

@@ -164,3 +164,13 @@ node parser_matrix(struct parser *s)
     m->rows = rows;
     return m;
 }
+
+node parser_reals(struct parser *s)
+{
+    struct math_node *m = parser_node(s, MATH_SEQUENCE, 2);
+    m->open = '(';
+    m->close = ')';
+    m->arg[1] = parser_node(s, MATH_INFINITY, 0);
+    m->arg[0] = parser_node1(s, MATH_NEG, m->arg[1]);
+    return m;
+}

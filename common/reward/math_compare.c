@@ -166,6 +166,32 @@ static bool same_matrix(struct compare *c, node a, node b)
            m->rows == m->n && same_items(c, a, b);
 }
 
+static int infinity_sign(node m)
+{
+    if (m->kind == MATH_INFINITY)
+        return 1;
+    if (m->kind == MATH_NEG && m->arg[0]->kind == MATH_INFINITY)
+        return -1;
+    if (m->kind == MATH_ADD && m->n == 1)
+        return infinity_sign(m->arg[0]);
+    return 0;
+}
+
+/* An end at infinity is open, whatever its bracket. */
+static bool same_end(char a, char b, node at)
+{
+    return a == b || (infinity_sign(at) != 0 && a && b && !strchr("([", a) == !strchr("([", b));
+}
+
+static bool same_sequence(struct compare *c, node a, node b)
+{
+    if (!same_items(c, a, b))
+        return false;
+    return a->n == 2 ? same_end(a->open, b->open, a->arg[0]) &&
+                           same_end(a->close, b->close, a->arg[1])
+                     : a->open == b->open && a->close == b->close;
+}
+
 static bool is_collection(node m)
 {
     return m->kind == MATH_LIST || m->kind == MATH_SET;
@@ -269,18 +295,6 @@ static bool is_marked(node m)
     return unit || percent;
 }
 
-/* The infinities, and what holds them. */
-static int infinity_sign(node m)
-{
-    if (m->kind == MATH_INFINITY)
-        return 1;
-    if (m->kind == MATH_NEG && m->arg[0]->kind == MATH_INFINITY)
-        return -1;
-    if (m->kind == MATH_ADD && m->n == 1)
-        return infinity_sign(m->arg[0]);
-    return 0;
-}
-
 /* 1011_2 and 1011 are one answer; 1011_2 and 11 are not, though the values agree. */
 static bool same_based(struct compare *c, node a, node b)
 {
@@ -344,9 +358,7 @@ static bool same_kinds(struct compare *c, node a, node b)
     if (a->kind == MATH_MATRIX || b->kind == MATH_MATRIX)
         return same_matrix(c, a, b);
     if (a->kind == MATH_SEQUENCE || b->kind == MATH_SEQUENCE)
-        return decided(c, "sequence",
-                       a->kind == b->kind && a->open == b->open && a->close == b->close &&
-                           same_items(c, a, b));
+        return decided(c, "sequence", a->kind == b->kind && same_sequence(c, a, b));
     if (a->kind == MATH_TEXT || b->kind == MATH_TEXT)
         return decided(c, "text", a->kind == b->kind && strcmp(a->text, b->text) == 0);
     if (is_marked(a) || is_marked(b))

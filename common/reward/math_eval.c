@@ -528,6 +528,22 @@ static bool look_up(const struct math_node *m, const struct math_env *env, acb_t
     return false;
 }
 
+/* In multiplications, roughly. */
+static double cost_of(const struct math_node *m)
+{
+    switch (m->kind) {
+    case MATH_FACTORIAL:
+    case MATH_BINOMIAL:
+        return 500;
+    case MATH_FUNCTION:
+    case MATH_ROOT:
+    case MATH_POW:
+        return 20;
+    default:
+        return 1;
+    }
+}
+
 enum math_domain math_ball(const struct math_node *m, const struct math_env *env, slong bits,
                            acb_t out)
 {
@@ -535,8 +551,7 @@ enum math_domain math_ball(const struct math_node *m, const struct math_env *env
     acb_t x, y;
     enum math_domain domain = MATH_REAL;
     acb_zero(out);
-    bool costly = m->kind == MATH_FUNCTION || m->kind == MATH_ROOT || m->kind == MATH_POW;
-    if (!math_spend(env->effort, costly ? 20.0 * (double)bits : (double)bits))
+    if (!math_spend(env->effort, cost_of(m) * (double)bits))
         return MATH_UNDEFINED;
     if (m->kind == MATH_NAME)
         return look_up(m, env, out) ? MATH_REAL : MATH_UNDEFINED;

@@ -199,10 +199,15 @@ static bool lex_environment(struct lexer *l, int kind)
     return true;
 }
 
+static bool lex_symbol(struct lexer *l);
+
 static bool lex_command(struct lexer *l)
 {
     const char *p = l->p + 1;
     size_t n = 0;
+    const struct math_spelling *whole = math_symbol(l->p, (size_t)(l->end - l->p));
+    if (whole && whole->kind == TOK_REALS)
+        return lex_symbol(l);
     while (p + n < l->end && isalpha((unsigned char)p[n]))
         n++;
     if (n == 0)

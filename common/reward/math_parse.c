@@ -188,6 +188,8 @@ static node parse_words(struct parser *s)
 {
     struct math_node *m = parser_node(s, MATH_TEXT, 0);
     m->text = collect_words(s, false);
+    if (strcmp(m->text, "all real numbers") == 0 || strcmp(m->text, "all reals") == 0)
+        return parser_reals(s);
     return m;
 }
 
@@ -199,6 +201,24 @@ static bool may_be_unit(const struct math_token *t)
 }
 
 /* Sets, chains, lists. */
+
+/* "5.4 million dollars". */
+static node scaled(struct parser *s, node m)
+{
+    static const struct {
+        const char *word, *factor;
+    } scales[] = {
+        {"dozen", "12"},        {"hundred", "100"},        {"thousand", "1000"},
+        {"million", "1000000"}, {"billion", "1000000000"}, {"trillion", "1000000000000"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(scales); i++) {
+        if (strlen(scales[i].word) == s->t->n && memcmp(scales[i].word, s->t->text, s->t->n) == 0) {
+            s->t++;
+            return parser_node2(s, MATH_MUL, m, parser_number(s, scales[i].factor));
+        }
+    }
+    return m;
+}
 
 static node parse_setexpr(struct parser *s)
 {
@@ -217,6 +237,8 @@ static node parse_setexpr(struct parser *s)
         if (++s->wraps > PARSER_MAX_WRAPS)
             return parser_fail(s, "too-deep");
     }
+    if (m && at_word(s))
+        m = scaled(s, m);
     if (m && at_word(s) && !may_be_unit(s->t))
         return parser_fail(s, "unknown-notation");
     if (m && at_word(s)) {

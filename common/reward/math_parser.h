@@ -57,5 +57,7 @@ node parser_group(struct parser *s);
 node parser_bars(struct parser *s, int close_kind);
 node parser_open(struct parser *s, int value);
 node parser_matrix(struct parser *s);
+/* All real numbers, as an interval. */
+node parser_reals(struct parser *s);
 
 #endif

@@ -90,6 +90,24 @@ static void drop_blanks(struct strbuf *s)
     s->buf[k] = '\0';
 }
 
+/* {Evelyn}, what \text{} leaves; {1,2} may be a set. */
+static void drop_outer_braces(struct strbuf *s)
+{
+    int depth = 0;
+    if (s->len < 3 || s->buf[0] != '{' || strchr(s->buf, ','))
+        return;
+    for (size_t i = 0; i + 1 < s->len; i++) {
+        depth += s->buf[i] == '{' ? 1 : s->buf[i] == '}' ? -1 : 0;
+        if (depth == 0)
+            return;
+    }
+    if (s->buf[s->len - 1] != '}')
+        return;
+    s->len -= 2;
+    memmove(s->buf, s->buf + 1, s->len);
+    s->buf[s->len] = '\0';
+}
+
 /* One spelling: no blanks, no braces around one character, no full stop at the end. */
 static char *squeeze(const char *s)
 {
@@ -109,13 +127,7 @@ static char *squeeze(const char *s)
     drop_blanks(&out);
     while (out.len && strchr(".,;:", out.buf[out.len - 1]))
         out.buf[--out.len] = '\0';
-    /* {Evelyn}, what \text{} leaves */
-    if (out.len > 2 && out.buf[0] == '{' && out.buf[out.len - 1] == '}' &&
-        strcspn(out.buf + 1, "{},") == out.len - 2) {
-        memmove(out.buf, out.buf + 1, out.len - 2);
-        out.len -= 2;
-        out.buf[out.len] = '\0';
-    }
+    drop_outer_braces(&out);
     return strbuf_detach(&out, NULL);
 }
 

@@ -180,7 +180,7 @@ static void test_hostile(void)
                                         "5!",         "%",
                                         "|",          "\\text{a ",
                                         "10^{4000}*", "\\sqrt{3}\\cup",
-                                        "a=",         "1:"};
+                                        "a=", "x!*", "(1/3)!+", "\\binom{x}{3}+",         "1:"};
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         for (size_t n = 100; n <= 6400; n *= 4) {
             char *left = repeat(parts[i], n), *x = xasprintf("%s1", left),
