@@ -15,7 +15,8 @@
 /* What stands in an expression. */
 struct contents {
     struct math_env env;        /* its effort is the caller's */
-    bool imaginary, log, whole; /* whole: makes sense at whole numbers, maybe only there */
+    bool imaginary, log;
+    bool whole, fraction; /* makes sense at whole numbers, maybe only there; and between them */
     bool too_many, other;
 };
 
@@ -42,6 +43,18 @@ static bool has_name(const struct math_node *m)
     return false;
 }
 
+/* i to n, p and q stand for whole numbers by custom, others need not. */
+static bool has_real_name(const struct math_node *m)
+{
+    if (m->kind == MATH_NAME)
+        return !strchr("ijklmnpqIJKLMNPQ", m->text[0]);
+    for (int i = 0; i < m->n; i++) {
+        if (has_real_name(m->arg[i]))
+            return true;
+    }
+    return false;
+}
+
 static void look_into(const struct math_node *m, struct contents *c)
 {
     if (m->kind == MATH_NAME)
@@ -52,9 +65,9 @@ static void look_into(const struct math_node *m, struct contents *c)
         c->other || m->kind > MATH_DEGREE || m->kind == MATH_INFINITY || m->kind == MATH_PLUSMINUS;
     bool floors = m->kind == MATH_FUNCTION && (m->func == MATH_FLOOR || m->func == MATH_CEIL);
     bool sign = m->kind == MATH_POW && m->arg[0]->kind == MATH_NEG && has_name(m->arg[1]);
-    c->whole = c->whole ||
-               ((floors || m->kind == MATH_FACTORIAL || m->kind == MATH_BINOMIAL) && has_name(m)) ||
-               sign;
+    bool counts = m->kind == MATH_FACTORIAL || m->kind == MATH_BINOMIAL || floors;
+    c->fraction = c->fraction || (floors && has_real_name(m));
+    c->whole = c->whole || sign || (counts && has_name(m));
     for (int i = 0; i < m->n; i++) {
         look_into(m->arg[i], c);
         /* A5_{16}: a letter before it may be a digit */
@@ -173,7 +186,7 @@ static void choose_point(struct contents *c, int k, unsigned *state)
     static const unsigned divisor[] = {997, 293, 19};
     for (int i = 0; i < c->env.n; i++) {
         slong x = (slong)(next_random(state) % 900) + 67;
-        if (c->whole) {
+        if (c->whole && !c->fraction) {
             acb_set_si(&c->env.value[i], 2 + x % (4 + 2 * k));
             continue;
         }

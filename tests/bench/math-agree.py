@@ -264,7 +264,7 @@ def pt_dropped(a):
 
 def pt_bracket(a):
     m = re.fullmatch(r"(\(|\[)(.*,.*)(\)|\])", a)
-    if not m or depth_zero(a, ","):
+    if not m or depth_zero(a, ",") or m[2].lstrip().startswith("-\\infty"):
         return None
     return {"(": "[", "[": "("}[m[1]] + m[2] + m[3]
 
