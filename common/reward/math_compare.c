@@ -187,9 +187,9 @@ static bool same_sequence(struct compare *c, node a, node b)
 {
     if (!same_items(c, a, b))
         return false;
-    return a->n == 2 ? same_end(a->open, b->open, a->arg[0]) &&
-                           same_end(a->close, b->close, a->arg[1])
-                     : a->open == b->open && a->close == b->close;
+    return a->n == 2
+               ? same_end(a->open, b->open, a->arg[0]) && same_end(a->close, b->close, a->arg[1])
+               : a->open == b->open && a->close == b->close;
 }
 
 static bool is_collection(node m)
@@ -381,6 +381,7 @@ bool math_compare(const struct math_node *a, const struct math_node *b, struct a
     struct compare c = {
         .arena = arena, .rule = "tree", .pairs = MAX_PAIRS, .effort = {MATH_EFFORT}};
     bool equal = math_same_tree(a, b);
+    math_eval_begin();
     if (!equal) {
         node x = rewrite_claims(&c, a), y = rewrite_claims(&c, b);
         equal = same(&c, x, y) || ((x != a || y != b) && same(&c, a, b));

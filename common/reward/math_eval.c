@@ -2,6 +2,7 @@
 #include "reward/math_eval.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,29 @@
 #define MAX_BALL_LOG2 1e7 /* of the size of a number in a ball */
 #define MAX_FACTORIAL 5000
 #define MAX_DIGITS 20000
+
+static pthread_key_t cleanup_key;
+static pthread_once_t cleanup_once = PTHREAD_ONCE_INIT;
+
+static void clean_up(void *unused)
+{
+    (void)unused;
+    flint_cleanup();
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&cleanup_key, clean_up) != 0)
+        BUG("no thread key left");
+}
+
+void math_eval_begin(void)
+{
+    pthread_once(&cleanup_once, make_key);
+    if (!pthread_getspecific(cleanup_key))
+        pthread_setspecific(cleanup_key,
+                            &cleanup_once); /* any pointer: a thread without is left out */
+}
 
 bool math_spend(struct math_effort *effort, double bits)
 {

@@ -42,6 +42,8 @@ enum math_domain {
     MATH_UNDEFINED, /* no value, or none that we can compute */
 };
 
+/* Once before a thread's first evaluation: what FLINT keeps for it is freed when it ends. */
+void math_eval_begin(void);
 /* Rational and small enough: out is its value. */
 bool math_rational(const struct math_node *m, struct math_effort *effort, fmpq_t out);
 enum math_domain math_ball(const struct math_node *m, const struct math_env *env, slong bits,

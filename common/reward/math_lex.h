@@ -24,7 +24,7 @@ enum math_token_kind {
     TOK_SETOP,    /* value: the op of MATH_SETOP */
     TOK_EMPTY,    /* the empty set */
     TOK_REALS,
-    TOK_OPEN,     /* value: '{' braces of a set, 'a' angle, 'f' floor, 'c' ceiling, '|' */
+    TOK_OPEN, /* value: '{' braces of a set, 'a' angle, 'f' floor, 'c' ceiling, '|' */
     TOK_CLOSE,
     TOK_ROW,   /* \\ */
     TOK_BEGIN, /* text: the environment */

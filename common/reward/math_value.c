@@ -14,7 +14,7 @@
 
 /* What stands in an expression. */
 struct contents {
-    struct math_env env;        /* its effort is the caller's */
+    struct math_env env; /* its effort is the caller's */
     bool imaginary, log;
     bool whole, fraction; /* makes sense at whole numbers, maybe only there; and between them */
     bool too_many, other;
