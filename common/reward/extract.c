@@ -173,7 +173,8 @@ bool extract_formula(const char *text, struct span *out)
         if (inside.n > 0)
             *out = inside;
         found = found || inside.n > 0;
-        p += open + n + open - 1;
+        p += open + n; /* the closing; "$$x$" closes, too */
+        p += p[0] != '$' || p[1] == '$';
     }
     return found;
 }

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "reward/math_node.h"
 #include "reward/mathtext.h"
+#include "reward/verifier.h"
 
 /* kind, "same" or "other", answer, truth; parted by tabs. */
 static void check_pair(char *line, int number)
@@ -180,7 +181,9 @@ static void test_hostile(void)
                                         "5!",         "%",
                                         "|",          "\\text{a ",
                                         "10^{4000}*", "\\sqrt{3}\\cup",
-                                        "a=", "x!*", "(1/3)!+", "\\binom{x}{3}+",         "1:"};
+                                        "a=",         "x!*",
+                                        "(1/3)!+",    "\\binom{x}{3}+",
+                                        "1:"};
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         for (size_t n = 100; n <= 6400; n *= 4) {
             char *left = repeat(parts[i], n), *x = xasprintf("%s1", left),
@@ -207,9 +210,64 @@ static void test_hostile(void)
     printf("hostile answers: %.2f s\n", seconds);
 }
 
+/* A megabyte of what extraction looks for (ten with LONG): one pass each, and no answer. */
+static void test_large(void)
+{
+    static const char *const parts[] = {
+        "\\boxed{",
+        "\\boxed{1}",
+        "{",
+        "}",
+        "\\(",
+        "\\[ \\] ",
+        "$",
+        "$ ",
+        "$1",
+        "answer is ",
+        "Answer:",
+        "1",
+        "1,",
+        "1,234",
+        "-",
+        "\\frac{",
+        "\\frac{1}",
+        "1/",
+        "<answer>",
+        "final answer is ",
+        ".",
+        " ",
+        "\n",
+        "####",
+        "#### 1 ",
+        "\\",
+        "\xe2\x88\x92",
+    };
+    static const char *const names[] = {"math", "strict_math", "gsm8k"};
+    json_t *truth = json_string("987654321");
+    size_t bytes = getenv("LONG") ? 10000000 : 1000000;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        char *text = repeat(parts[i], bytes / strlen(parts[i]));
+        struct timespec a, b;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+        for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+            struct err err = {0};
+            struct verdict v = {0};
+            struct answer answer = {.text = text, .whole = text};
+            CHECK(verifier_find(names[k])->judge(&answer, truth, &v, &err) == 0 && v.score == 0);
+            verdict_release(&v);
+        }
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+        double seconds = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+        CHECK_MSG(seconds < 30, "%zu bytes of '%s': %.1f s", bytes, parts[i], seconds);
+        free(text);
+    }
+    json_decref(truth);
+}
+
 int main(void)
 {
     test_corpus();
+    test_large();
     test_trees();
     test_faults();
     test_hostile();

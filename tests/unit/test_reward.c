@@ -201,6 +201,7 @@ static const struct {
     {"math", "a \\\\[6pt] b 7", "7", 1, "7", "last-number"},
     {"math", "The answer is:\n\\[\n\\sqrt{8}\n\\]\nDone.", "\"2\\\\sqrt{2}\"", 1, "\\sqrt{8}",
      "answer-is"},
+    {"math", "n $$x = 42$", "42", 1, "x = 42", "formula"},
     {"math", "The answer is\n42", "42", 1, "42", "last-number"},
     {"math", "**Final Answer:**\n\n$$x = 3$$", "3", 1, "x = 3", "answer-is"},
     /* strict_math */
