@@ -5,6 +5,7 @@
 #   make check        all tests that need no GPU and no network
 #   make check-emu    of those, the ones of the GPU's kernels
 #   make check-long   slower checks: many seeds, many kills
+#   make verifier-report  what the verifiers say of tests/verifier, by kind
 #   make asan         the unit and CLI tests under AddressSanitizer and UBSan
 #   make fuzz         the parsers with any input, FUZZ_SECONDS=60 each (clang)
 #   make quickstart   the whole recipe on this machine, in less than ten minutes
@@ -176,7 +177,7 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 
 # ---- tests -------------------------------------------------------------------------------------
 
-.PHONY: units check check-long check-emu asan bench
+.PHONY: units check check-long check-emu verifier-report asan bench
 units: $(UNITS) $(B)/net/fault_server $(if $(X86),$(EMU_BUILDS:%=$(B)/plugins/%))
 
 # The server that tests/fault/http-faults.sh and test_net talk to.
@@ -194,6 +195,10 @@ check-long: all units | build/test.deps
 # The GPU's kernels without a GPU: on the emulator, and what nvcc makes of them.
 check-emu: all units | build/test.deps
 	@tests/run.sh --bin $(BIN) --units $(B)/unit emu/ test_plugin test_ops
+
+# Agreement of the verifiers with tests/verifier, by kind.
+verifier-report: $(B)/unit/test_math
+	@$(B)/unit/test_math --report
 
 asan:
 	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \

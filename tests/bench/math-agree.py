@@ -2,6 +2,7 @@
 """How reward-verify's `math` and Math-Verify judge the same answers.
 
     THINKPIPE_DATA=DIR python3 tests/bench/math-agree.py BIN/reward-verify [out-folder]
+    THINKPIPE_DATA=DIR python3 tests/bench/math-agree.py --sample 30   # lines of tests/verifier/math.tsv
 
 Needs a Python with math-verify (0.9.0 made the figures of math-agree.md), or with PEER=sympy one with
 sympy and antlr4-python3-runtime 4.11.  PEER_PAIRS says how many pairs the peer gets, 0 for none.  From the gold answers of
@@ -411,7 +412,22 @@ def report(name, part, mine, theirs, disagree):
     print("| all | | %d | | | %.1f %% |\n" % (total, 100 * sum(k[4] for k in kinds.values()) / total))
 
 
+def print_sample(per_kind):
+    """Lines for tests/verifier/math.tsv."""
+    names = {"rw_": "rewritten: ", "pt_": "perturbed: "}
+    kinds = {}
+    for name, equal, answer, truth in pairs():
+        rows = kinds.setdefault(name, {})
+        if len(rows) < per_kind and len(answer) + len(truth) < 100 and "\t" not in answer + truth:
+            rows["same" if equal else "other", answer, truth] = None
+    for name in sorted(kinds, key=lambda n: (n[0] != "r", n)):
+        for row in kinds[name]:
+            print(names[name[:3]] + name[3:].replace("_", " "), *row, sep="\t")
+
+
 def main():
+    if sys.argv[1] == "--sample":
+        return print_sample(int(sys.argv[2]))
     binary, folder = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "."
     os.makedirs(folder, exist_ok=True)
     every = pairs()
