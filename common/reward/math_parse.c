@@ -190,6 +190,9 @@ static node parse_words(struct parser *s)
     m->text = collect_words(s, false);
     if (strcmp(m->text, "all real numbers") == 0 || strcmp(m->text, "all reals") == 0)
         return parser_reals(s);
+    if (strcmp(m->text, "no solution") == 0 || strcmp(m->text, "no solutions") == 0 ||
+        strcmp(m->text, "empty set") == 0)
+        return parser_node(s, MATH_SET, 0);
     return m;
 }
 

@@ -99,23 +99,6 @@ size_t decimal_length(const char *s)
     return n;
 }
 
-bool decimal_value(const char *s, size_t n, struct rational *out)
-{
-    __int128 num = 0, den = 1;
-    bool fraction = false;
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] == '.') {
-            fraction = true;
-        } else if (s[i] != ',') {
-            if (num > TERM_MAX / 16 || den > TERM_MAX / 16)
-                return false;
-            num = num * 10 + (s[i] - '0');
-            den *= fraction ? 10 : 1;
-        }
-    }
-    return rational_make(out, num, den);
-}
-
 void decimal_canonical(const char *s, size_t n, char *out)
 {
     bool negative = n > 0 && s[0] == '-', point = false;

@@ -1,8 +1,7 @@
 /* rational.h - exact fractions with 128-bit terms.
  *
- * Answers are compared as fractions, so that 0.5, 1/2 and 50% are one number and
- * 0.333 is not 1/3.  Every operation that would not fit returns false, and the
- * caller falls back to comparing text.
+ * For sums of small numbers (countdown) and the spelling of decimals (gsm8k).  Every
+ * operation that would not fit returns false.
  */
 #ifndef TP_REWARD_RATIONAL_H
 #define TP_REWARD_RATIONAL_H
@@ -23,8 +22,6 @@ bool rational_equal(const struct rational *a, const struct rational *b);
 /* Length of the unsigned decimal at s ("12", "1,234.50", ".5"), 0 if there is none.  A comma
  * belongs to it only where three digits follow and one to three go before. */
 size_t decimal_length(const char *s);
-/* Its value; false if it is too long for 128 bits. */
-bool decimal_value(const char *s, size_t n, struct rational *out);
 /* A signed decimal in one spelling: no commas, plus, needless zeros or point.  out has room for n
  * + 2. */
 void decimal_canonical(const char *s, size_t n, char *out);

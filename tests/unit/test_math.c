@@ -101,7 +101,7 @@ static void test_trees(void)
         {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "(matrix 2x2 1 2 3 4)"},
         {"1,234", "1234"},
         {"(1,234)", "(seq() 1 234)"},
-        {"\\text{No Solution}", "'no solution'"},
+        {"\\text{No Winner}", "'no winner'"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct arena arena = {0};
@@ -114,6 +114,47 @@ static void test_trees(void)
         CHECK_STR(m ? out.buf : fault, cases[i].tree);
         strbuf_release(&out);
         arena_release(&arena);
+    }
+}
+
+/* What decides. */
+static void test_rules(void)
+{
+    static const struct {
+        const char *a, *b, *rule;
+        bool equal;
+    } cases[] = {
+        {"42", "42", "spelling", true},
+        {"0.5", "1/2", "rational", true},
+        {"0.5", "1/3", "rational", false},
+        {"\\sqrt{8}", "2\\sqrt{2}", "algebraic", true},
+        {"\\sqrt{3+2\\sqrt{2}}", "1+\\sqrt{2}", "algebraic", true},
+        {"(1+i)^2", "2i", "algebraic", true},
+        {"\\sqrt{2}+\\sqrt{3}", "\\sqrt{10}", "ball", false},
+        {"\\pi", "355/113", "ball", false},
+        {"\\arctan 1", "\\pi/4", "ball", true},
+        {"(x+1)^2", "x^2+2x+1", "points", true},
+        {"(x+1)^2", "x^2+1", "points", false},
+        {"x + y", "x + y", "spelling", true},
+        {"x +y", "\\left. x+y\\right.", "tree", true},
+        {"(1, 2)", "[1, 2]", "sequence", false},
+        {"(B) 7", "B", "choice", true},
+        {"5 cm", "5 kg", "unit", false},
+        {"1011_2", "1011_3", "base", false},
+        {"\\infty", "5", "infinity", false},
+        {"yes", "no", "text", false},
+        {"1/0", "2", "undecided", false},
+        {"9^{9^{9^9}}", "9^{9^{9^8}}", "undecided", false},
+        {"((((", "5", "not-a-formula", false},
+        {"", "5", "empty", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct math_result r;
+        CHECK_MSG(math_judge(cases[i].a, cases[i].b, &r) == cases[i].equal, "'%s' and '%s'",
+                  cases[i].a, cases[i].b);
+        CHECK_MSG(strcmp(r.rule, cases[i].rule) == 0, "'%s' and '%s' by '%s', not '%s'",
+                  cases[i].a, cases[i].b, r.rule, cases[i].rule);
+        math_result_release(&r);
     }
 }
 
@@ -299,6 +340,7 @@ int main(int argc, char **argv)
         return check_done();
     test_large();
     test_trees();
+    test_rules();
     test_faults();
     test_hostile();
     return check_done();
