@@ -199,6 +199,21 @@ static bool lex_environment(struct lexer *l, int kind)
     return true;
 }
 
+/* A group or one character. */
+static bool skip_argument(struct lexer *l)
+{
+    int depth = 0;
+    while (l->p < l->end && isspace((unsigned char)*l->p))
+        l->p++;
+    do {
+        if (l->p >= l->end)
+            return false;
+        depth += *l->p == '{' ? 1 : *l->p == '}' ? -1 : 0;
+        l->p++;
+    } while (depth > 0);
+    return true;
+}
+
 static bool lex_symbol(struct lexer *l);
 
 static bool lex_command(struct lexer *l)
@@ -220,6 +235,8 @@ static bool lex_command(struct lexer *l)
     }
     if (c->kind == TOK_BEGIN || c->kind == TOK_FINISH)
         return lex_environment(l, c->kind);
+    if (c->kind == SPELLING_HIDE)
+        return skip_argument(l);
     if (c->kind == SPELLING_STYLE) {
         while (l->p < l->end && *l->p == ' ')
             l->p++;

@@ -8,6 +8,7 @@
 #define SKIP SPELLING_SKIP
 #define STYLE SPELLING_STYLE
 #define FAIL SPELLING_FAIL
+#define HIDE SPELLING_HIDE
 
 /* Commands, without their backslash. */
 static const struct math_spelling commands[] = {
@@ -130,6 +131,9 @@ static const struct math_spelling commands[] = {
     {"color", FAIL, 0},
     {"textdegree", TOK_DEGREE, 0},
     {"percent", '%', 0},
+    {"phantom", HIDE, 0},
+    {"hphantom", HIDE, 0},
+    {"vphantom", HIDE, 0},
 };
 
 /* Spelled with or without a backslash. */

@@ -9,6 +9,7 @@ enum math_spelling_kind {
     SPELLING_SKIP = -1,  /* says nothing; value: it is a blank */
     SPELLING_STYLE = -2, /* \\text{..}: words inside */
     SPELLING_FAIL = -3,  /* a notation that we do not read */
+    SPELLING_HIDE = -4,  /* says nothing, nor does its argument: \phantom{-} */
 };
 
 struct math_spelling {
