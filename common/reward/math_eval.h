@@ -46,6 +46,8 @@ enum math_domain {
 void math_eval_begin(void);
 /* Rational and small enough: out is its value. */
 bool math_rational(const struct math_node *m, struct math_effort *effort, fmpq_t out);
+/* q as a whole number in [0, max]. */
+bool math_small_integer(const fmpq_t q, slong max, slong *out);
 enum math_domain math_ball(const struct math_node *m, const struct math_env *env, slong bits,
                            acb_t out);
 
