@@ -207,17 +207,9 @@ asan:
 
 # Each parser with any input for so long, under AddressSanitizer and UBSan; needs clang.
 FUZZ_SECONDS ?= 60
-FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-FUZZ_SAN  = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang B=build/fuzz WERROR= OPTIM=-O1 ROOMS="base data model" ISAS= \
-	    SAN="$(FUZZ_SAN)" build/fuzz/libthinkpipe.a >/dev/null
-	@for f in $(FUZZ_SRC:tests/fuzz/%.c=%); do mkdir -p build/fuzz/seeds/$$f && \
-	    clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	        -o build/fuzz/$$f tests/fuzz/$$f.c build/fuzz/libthinkpipe.a $(LDLIBS) && \
-	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=60000 \
-	        build/fuzz/seeds/$$f tests/golden/jinja tests/golden/ggml || exit 1; done
+	@for name in math extract jinja gguf; do tests/fuzz/run.sh $$name $(FUZZ_SECONDS) || exit 1; done
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests/bench/bench_model.c)
 	@$(B)/bench/bench_ops

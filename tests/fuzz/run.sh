@@ -1,27 +1,33 @@
 #!/bin/sh
-# Fuzzes a parser under AddressSanitizer and UBSan: tests/fuzz/run.sh NAME [seconds] [folder]
+# Gives a parser any input for so long, under AddressSanitizer and UBSan: tests/fuzz/run.sh NAME [seconds] [folder]
 #
 #   tests/fuzz/run.sh math 600
 #
-# Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by default); it starts
-# from tests/verifier.  An input that takes more than 10 s or 1 GB is a finding, too.
+# NAME: math, extract, jinja or gguf.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by
+# default); it starts from files of tests/.  An input that takes more than 10 s or 1 GB is a finding, too.
 set -eu
 cd "$(dirname "$0")/../.."
-name=$1 seconds=${2:-600} folder=${3:-build/fuzz/$1}
+name=$1 seconds=${2:-600} folder=${3:-build/fuzz/$1} longest=4096
 mkdir -p "$folder/corpus"
 packages="jansson libarchive libcurl libpcre2-8 libutf8proc libxxhash libzstd"
 # shellcheck disable=SC2046
 clang -std=c17 -O1 -g -D_GNU_SOURCE -I. -Icommon -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$folder/fuzz" "tests/fuzz/fuzz_$name.c" \
-    common/base/*.c common/data/*.c common/reward/*.c $(pkg-config --cflags --libs $packages) \
+    common/base/*.c common/data/*.c common/reward/*.c common/model/config.c common/model/rope.c common/model/params.c \
+    common/model/gguf_model.c common/model/gguf_config.c $(pkg-config --cflags --libs $packages) \
     -lflint-arb -lflint -lgmp -lm -lpthread
-grep -v '^#' tests/verifier/math.tsv | cut -f3- | {
+case $name in
+gguf) cp tests/golden/ggml/tiny.gguf "$folder/corpus/" && longest=60000 ;;
+jinja) cp tests/golden/jinja/*.jinja "$folder/corpus/" ;;
+*) grep -v '^#' tests/verifier/math.tsv | cut -f3- | {
     n=0
     while IFS= read -r line; do
         n=$((n + 1))
         printf '%s' "$line" | tr '\t' '\n' >"$folder/corpus/seed-$n"
     done
-}
-ASAN_OPTIONS=detect_leaks=1 "$folder/fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=4096 -len_control=20 \
-    $([ -f "tests/fuzz/$name.dict" ] && echo "-dict=tests/fuzz/$name.dict") \
-    -artifact_prefix="$folder/" "$folder/corpus"
+} ;;
+esac
+dictionary=tests/fuzz/$name.dict
+[ -f "$dictionary" ] || dictionary=
+ASAN_OPTIONS=detect_leaks=1 "$folder/fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=$longest \
+    -len_control=20 ${dictionary:+-dict=$dictionary} -artifact_prefix="$folder/" "$folder/corpus"
