@@ -206,6 +206,8 @@ void emu_barrier(const char *file, int line)
         if (other && (other->line != line || strcmp(other->file, file) != 0))
             emu_die("threads wait at different barriers", file, line);
     }
+    if (block.n_alive < block.n_threads)
+        emu_die("a barrier that some threads never reach: they have ended", file, line);
     f->file = file;
     f->line = line;
     block.n_at_barrier++;
@@ -228,12 +230,12 @@ static void exit_thread(struct fiber *f)
         if (other->mask >> f->lane & 1)
             emu_die("a lane ends while others wait for it", other->file, other->line);
     }
+    if (block.n_at_barrier > 0)
+        emu_die("a thread ends while others wait for it at a barrier", "barrier", 0);
     w->alive &= ~(1u << f->lane);
     block.n_alive--;
     f->state = DONE;
     stop_running(f);
-    if (block.n_alive > 0 && block.n_at_barrier == block.n_alive)
-        release_barrier();
 }
 
 static void thread_main(void)

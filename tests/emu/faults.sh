@@ -67,6 +67,10 @@ fault() { # name op file 'sed expression'
 }
 
 {
+    echo "# Faults planted in the GPU's kernels, and which builds of the emulator notice"
+    echo
+    echo "Made by faults.sh: the test of the op, on the plain build in three orders of threads, under the sanitizers, and watched."
+    echo
     echo "| fault | ascending | descending | random | sanitizers | watching |"
     echo "|---|---|---|---|---|---|"
 } >table.md
