@@ -91,6 +91,7 @@ LIB  = $(B)/libthinkpipe.a
 # What is compiled needs the libraries first: build/NAME.deps is there once NAME's packages are.
 OBJECTS := $(LIB_OBJ) $(KERN_OBJ) $(EMU_OBJ) $(REF_OBJ) $(TOOL_SRC:%.c=$(B)/%.o) $(UNIT_SRC:%.c=$(B)/%.o)
 $(OBJECTS): | build/build.deps
+$(CUEMU_OBJ) $(CUEMU_ASAN) $(CUEMU_WATCH): | build/test.deps
 
 all: $(TOOLS:%=$(BIN)/%) $(if $(filter 1,$(CUDA)),$(PLUGINS)/thinkpipe-cuda.so)
 
