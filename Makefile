@@ -28,6 +28,7 @@ all:
 PKGS     = jansson libarchive libcurl libpcre2-8 libutf8proc libxxhash libzstd
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
            -Wformat=2 -Wcast-qual -Wnull-dereference -Wundef
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 OPTIM   ?= -O2
 CFLAGS  ?= -g
@@ -79,7 +80,6 @@ CUEMU_OBJ := $(CU_SRC:%.cu=$(B)/%.emu.o) $(CUEMU_SRC:%.cpp=$(B)/%.o)
 CUEMU_WATCH := $(patsubst %,$(B)/%.watch.o,$(basename $(CU_SRC) $(CUEMU_SRC) $(EMU_WATCH)))
 CUEMU_ASAN := $(patsubst %,$(B)/%.asan.o,$(basename $(CU_SRC) $(CUEMU_SRC)))
 EMU_BUILDS = thinkpipe-emu.so $(if $(SAN),,asan/thinkpipe-emu.so watch/thinkpipe-emu.so)
-EMU_SAN   = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CU_ARCH   = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
 NVCC_FLAGS = -std=c++17 -O3 -fmad=false -I. $(CU_ARCH) -Xcompiler -fPIC,-fvisibility=hidden,-Wall -DBACKEND_NAME='"cuda"'
 CXX      ?= g++
@@ -129,11 +129,11 @@ $(B)/%.emu.o: %.cu
 
 $(B)/%.asan.o: %.cu
 	@mkdir -p $(@D)
-	$(CXX) $(CXX_FLAGS) -O1 $(EMU_SAN) -MMD -MP -c -o $@ -x c++ $<
+	$(CXX) $(CXX_FLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ -x c++ $<
 
 $(B)/%.asan.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(CXX_FLAGS) -O1 $(EMU_SAN) -MMD -MP -c -o $@ $<
+	$(CXX) $(CXX_FLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
 
 $(B)/%.watch.o: %.cu
 	@mkdir -p $(@D)
@@ -154,7 +154,7 @@ $(B)/plugins/thinkpipe-emu.so: $(CUEMU_OBJ)
 # The same under the sanitizers (their library must be preloaded), and watching for races and traffic.
 $(B)/plugins/asan/thinkpipe-emu.so: $(CUEMU_ASAN)
 	@mkdir -p $(@D)
-	$(CXX) -shared $(EMU_SAN) -o $@ $^
+	$(CXX) -shared $(SANITIZE) -o $@ $^
 
 $(B)/plugins/watch/thinkpipe-emu.so: $(CUEMU_WATCH)
 	@mkdir -p $(@D)
@@ -203,7 +203,7 @@ verifier-report: $(B)/unit/test_math
 
 asan:
 	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \
-	    CUDA=0 SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" all units
+	    CUDA=0 SAN="$(SANITIZE)" all units
 	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
 
 # Each parser with any input for so long, under AddressSanitizer and UBSan; needs clang.

@@ -152,7 +152,6 @@ static void close_device(struct dev *dev)
     cudaStreamDestroy(s->stream);
     free(s->staged);
     free(s);
-    memset(dev, 0, sizeof *dev);
 }
 
 static int open_device(struct dev *dev, enum dtype dtype, int index, const char **error)

@@ -29,21 +29,11 @@ bool lt_open(struct lt *lt)
     void *l = wanted && strcmp(wanted, "own") == 0 ? NULL : open_library(); /* stays open */
     if (!l)
         return false;
-    lt->create = FIND(l, cublasLtCreate);
-    lt->destroy = FIND(l, cublasLtDestroy);
-    lt->desc_create = FIND(l, cublasLtMatmulDescCreate);
-    lt->desc_destroy = FIND(l, cublasLtMatmulDescDestroy);
-    lt->desc_set = FIND(l, cublasLtMatmulDescSetAttribute);
-    lt->layout_create = FIND(l, cublasLtMatrixLayoutCreate);
-    lt->layout_destroy = FIND(l, cublasLtMatrixLayoutDestroy);
-    lt->preference_create = FIND(l, cublasLtMatmulPreferenceCreate);
-    lt->preference_destroy = FIND(l, cublasLtMatmulPreferenceDestroy);
-    lt->preference_set = FIND(l, cublasLtMatmulPreferenceSetAttribute);
-    lt->heuristic = FIND(l, cublasLtMatmulAlgoGetHeuristic);
-    lt->matmul = FIND(l, cublasLtMatmul);
-    if (!lt->create || !lt->destroy || !lt->desc_create || !lt->desc_destroy || !lt->desc_set || !lt->layout_create ||
-        !lt->layout_destroy || !lt->preference_create || !lt->preference_destroy || !lt->preference_set ||
-        !lt->heuristic || !lt->matmul)
+    bool all = true;
+#define LOAD(name, function) all = (lt->name = FIND(l, function)) != NULL && all;
+    LT_CALLS(LOAD)
+#undef LOAD
+    if (!all)
         return false;
     return lt->create(&lt->handle) == CUBLAS_STATUS_SUCCESS;
 }

@@ -8,20 +8,26 @@
 #include "kernels/emu/cublaslt.h"
 #endif
 
+/* Member and function of each call that is used. */
+#define LT_CALLS(X)                                                 \
+    X(create, cublasLtCreate)                                       \
+    X(destroy, cublasLtDestroy)                                     \
+    X(desc_create, cublasLtMatmulDescCreate)                        \
+    X(desc_destroy, cublasLtMatmulDescDestroy)                      \
+    X(desc_set, cublasLtMatmulDescSetAttribute)                     \
+    X(layout_create, cublasLtMatrixLayoutCreate)                    \
+    X(layout_destroy, cublasLtMatrixLayoutDestroy)                  \
+    X(preference_create, cublasLtMatmulPreferenceCreate)            \
+    X(preference_destroy, cublasLtMatmulPreferenceDestroy)          \
+    X(preference_set, cublasLtMatmulPreferenceSetAttribute)         \
+    X(heuristic, cublasLtMatmulAlgoGetHeuristic)                    \
+    X(matmul, cublasLtMatmul)
+
 struct lt {
     cublasLtHandle_t handle;
-    decltype(&cublasLtCreate) create;
-    decltype(&cublasLtDestroy) destroy;
-    decltype(&cublasLtMatmulDescCreate) desc_create;
-    decltype(&cublasLtMatmulDescDestroy) desc_destroy;
-    decltype(&cublasLtMatmulDescSetAttribute) desc_set;
-    decltype(&cublasLtMatrixLayoutCreate) layout_create;
-    decltype(&cublasLtMatrixLayoutDestroy) layout_destroy;
-    decltype(&cublasLtMatmulPreferenceCreate) preference_create;
-    decltype(&cublasLtMatmulPreferenceDestroy) preference_destroy;
-    decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set;
-    decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic;
-    decltype(&cublasLtMatmul) matmul;
+#define MEMBER(name, function) decltype(&function) name;
+    LT_CALLS(MEMBER)
+#undef MEMBER
 };
 
 /* False without the library, or with THINKPIPE_PRODUCTS=own. */
