@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/pool.h"
 #include "gen/engine.h"
 #include "train/optimizer.h"
+#include "tests/bench/clock.h"
 
 enum { MAX_RUNS = 15, PROMPT = 32, NEW_TOKENS = 64 };
 static const double LEAST_SECONDS = 3; /* repetitions go on for at least as long */
@@ -38,13 +38,6 @@ static void die(const char *text)
 {
     fprintf(stderr, "bench_model: %s\n", text);
     exit(1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static enum device_kind device_of(const char *name)

@@ -8,23 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/pool.h"
 #include "kernels/ops.h"
+#include "tests/bench/clock.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
 static struct dev dev;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Seconds per call: the best of several batches of at least 30 ms. */
 static double best_time(void (*fn)(void *arg), void *arg)
