@@ -1,9 +1,11 @@
 /* blas.cu - bf16 products by cuBLASLt, without split-K, and what keeps them exact.
  *
- * A forward's rows must have the same bits whatever the number of rows, in every process: at the first use of a weight's
+ * A row of y or dx must have the same bits whatever the number of rows, in every process: at the first use of a weight's
  * shape algorithms are tried, one for each bucket of M, until all of them give the rows of the largest bucket; if that
  * fails the shape is left to our own kernel.  Which ones are found depends on the shape, the device and the library alone.
- * Backward products need no more than the same bits in the same shape, which one heuristic gives.
+ * The rows they are tried on cancel: what is left of each sum are the roundings on the way, so that another order of k shows
+ * in almost every element, also after rounding to bf16 (of sums that do not cancel, most bf16 are the same in any order).
+ * A weight's gradient needs no more than the same bits in the same shape, which one heuristic gives.
  * The trap that buckets avoid (one algorithm for a thousand rows starves decoding) and the rule are those of vLLM's and
  * SGLang's batch-invariant modes; splitting K is what varies with M.
  */
@@ -31,18 +33,18 @@ struct plan {
     cublasLtMatmulAlgo_t algo;
 };
 
-struct forward_plans {
+struct row_plans {
     struct plan of[BUCKETS];
 };
 
-/* a_down, b_down, out_acc, accumulate, bias; M (0: forward plans), N, K */
-typedef std::tuple<bool, bool, bool, bool, bool, int64_t, int64_t, int64_t> shape_key;
+/* b_down, out_acc, accumulate, bias; M (0: any), N, K */
+typedef std::tuple<bool, bool, bool, bool, int64_t, int64_t, int64_t> shape_key;
 
 struct blas {
     struct lt lt;
     void *workspace;
-    std::map<shape_key, struct forward_plans> forward;
-    std::map<shape_key, struct plan> backward;
+    std::map<shape_key, struct row_plans> of_rows; /* y and dx */
+    std::map<shape_key, struct plan> of_weights;   /* dw */
 };
 
 /* The same product in cuBLASLt's column-major terms: D' [N, M] = B' A'. */
@@ -128,14 +130,17 @@ static bool run_with(struct dev *dev, const struct product *g, struct order o, c
 
 /* --- the proof --- */
 
-static __global__ void fill(bf16 *x, int64_t n)
+/* Element (i, k), |x| < 1: the second half of k repeats the first, in B with the other sign; an odd k is 0. */
+static __global__ void fill(struct operand x, int64_t K, bool down, bool negate)
 {
-    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
-    uint32_t h = (uint32_t)i * 2654435761u;
+    int64_t e = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, i = e / K, k = e % K, half = K / 2;
+    if (i >= x.n)
+        return;
+    uint32_t h = (uint32_t)(i * half + k % half) * 2654435761u;
     h = (h ^ h >> 15) * 2246822519u;
     h ^= h >> 13;
-    if (i < n)
-        x[i] = f2bf((float)(int32_t)h * (1.0f / 2147483648.0f));
+    float v = k < 2 * half ? (float)(int32_t)h * (1.0f / 2147483648.0f) : 0.0f;
+    ((bf16 *)x.p)[down ? k * x.ld + i : i * x.ld + k] = f2bf(negate && k >= half ? -v : v);
 }
 
 static __global__ void count_differences(int *n_different, const uint16_t *x, const uint16_t *y, int64_t n)
@@ -145,10 +150,9 @@ static __global__ void count_differences(int *n_different, const uint16_t *x, co
         *n_different = 1; /* whoever writes it, writes the same */
 }
 
-/* Rows of random numbers, the products of all of them by the largest bucket's algorithm, and of some. */
+/* Operands of random numbers, the products of all rows by the largest bucket's algorithm, and of some. */
 struct proof {
-    struct product g; /* of random rows */
-    bf16 *x;
+    struct product g; /* with operands of its own */
     char *want, *got;
     int *different;
 };
@@ -206,9 +210,11 @@ static bool set_standard(struct dev *dev, struct proof *p, struct order o, int64
     return ok;
 }
 
-static void prove(struct dev *dev, struct proof *p, struct order o, int64_t most, struct forward_plans *plans)
+static void prove(struct dev *dev, struct proof *p, struct order o, int64_t most, struct row_plans *plans)
 {
-    LAUNCH(fill, cuda_blocks(most * p->g.K, 256), 256, 0, cuda_stream(dev), p->x, most * p->g.K);
+    int64_t K = p->g.K;
+    LAUNCH(fill, cuda_blocks(most * K, 256), 256, 0, cuda_stream(dev), p->g.a, K, false, false);
+    LAUNCH(fill, cuda_blocks(p->g.N * K, 256), 256, 0, cuda_stream(dev), p->g.b, K, o.b_down, true);
     bool ok = set_standard(dev, p, o, most);
     int64_t fewest = 1;
     for (int b = 0; b < BUCKETS && ok; b++) {
@@ -223,49 +229,54 @@ static void prove(struct dev *dev, struct proof *p, struct order o, int64_t most
 }
 
 /* As many rows as PROOF_BYTES hold; the algorithm of the last bucket that has such rows takes all above. */
-static struct forward_plans plan_forward(struct dev *dev, const struct product *g, struct order o)
+static struct row_plans find_row_plans(struct dev *dev, const struct product *g, struct order o)
 {
-    struct forward_plans plans = {};
-    struct proof p = {*g, NULL, NULL, NULL, NULL};
+    struct row_plans plans = {};
+    struct proof p = {*g, NULL, NULL, NULL};
     size_t row = (size_t)g->N * (o.out_acc ? 4 : 2);
     int64_t most = (int64_t)(PROOF_BYTES / row);
     most = most < 1 ? 1 : most < bucket_end[BUCKETS - 1] ? most : bucket_end[BUCKETS - 1];
-    p.x = (bf16 *)cuda_alloc(dev, (size_t)(most * g->K) * sizeof *p.x);
+    void *x = cuda_alloc(dev, (size_t)(most * g->K) * sizeof(bf16));
+    void *w = cuda_alloc(dev, (size_t)(g->N * g->K) * sizeof(bf16));
+    void *bias = cuda_alloc(dev, (size_t)g->N * sizeof(bf16));
     p.want = (char *)cuda_alloc(dev, (size_t)most * row);
     p.got = (char *)cuda_alloc(dev, (size_t)most * row);
     p.different = (int *)cuda_alloc(dev, sizeof *p.different);
-    if (p.x && p.want && p.got && p.different) {
-        p.g.a.p = p.x;
+    if (x && w && bias && p.want && p.got && p.different) {
+        cuda_zero(dev, bias, (size_t)g->N * sizeof(bf16));
+        p.g.a = {x, g->K, most, 1};
+        p.g.b = {w, o.b_down ? g->N : g->K, g->N, 1};
+        p.g.bias = g->bias ? bias : NULL;
         prove(dev, &p, o, most, &plans);
     } else {
         /* going on would give other bits than in a process that has the memory */
         cuda_fail(dev, "out of memory for the search for exact products (THINKPIPE_PRODUCTS=own does without)");
     }
-    void *all[] = {p.x, p.want, p.got, p.different};
+    void *all[] = {x, w, bias, p.want, p.got, p.different};
     for (void *one : all)
         cuda_free(dev, one);
     return plans;
 }
 
-static const struct plan *forward_plan(struct dev *dev, const struct product *g, struct order o)
+static const struct plan *plan_of_rows(struct dev *dev, const struct product *g, struct order o)
 {
     struct blas *b = cuda_state(dev)->blas;
-    shape_key key(false, false, o.out_acc, g->accumulate, g->bias != NULL, 0, g->N, g->K);
-    auto found = b->forward.find(key);
-    if (found == b->forward.end())
-        found = b->forward.emplace(key, plan_forward(dev, g, o)).first;
+    shape_key key(o.b_down, o.out_acc, g->accumulate, g->bias != NULL, 0, g->N, g->K);
+    auto found = b->of_rows.find(key);
+    if (found == b->of_rows.end())
+        found = b->of_rows.emplace(key, find_row_plans(dev, g, o)).first;
     for (int i = 0; i < BUCKETS - 1; i++)
         if (g->M <= bucket_end[i])
             return &found->second.of[i];
     return &found->second.of[BUCKETS - 1];
 }
 
-static const struct plan *backward_plan(struct dev *dev, const struct product *g, struct order o)
+static const struct plan *plan_of_weight(struct dev *dev, const struct product *g, struct order o)
 {
     struct blas *b = cuda_state(dev)->blas;
-    shape_key key(o.a_down, o.b_down, o.out_acc, g->accumulate, false, g->M, g->N, g->K);
-    auto known = b->backward.find(key);
-    if (known != b->backward.end())
+    shape_key key(o.b_down, o.out_acc, g->accumulate, false, g->M, g->N, g->K);
+    auto known = b->of_weights.find(key);
+    if (known != b->of_weights.end())
         return &known->second;
     cublasLtMatmulHeuristicResult_t found[CANDIDATES];
     struct plan plan = {};
@@ -275,17 +286,17 @@ static const struct plan *backward_plan(struct dev *dev, const struct product *g
             plan = {true, found[0].algo};
         release(&b->lt, &c);
     }
-    if (b->backward.size() >= MOST_PLANS)
-        b->backward.clear();
-    return &b->backward.emplace(key, plan).first->second;
+    if (b->of_weights.size() >= MOST_PLANS)
+        b->of_weights.clear();
+    return &b->of_weights.emplace(key, plan).first->second;
 }
 
 bool cuda_blas(struct dev *dev, const struct product *g, struct order o)
 {
     bool aligned = g->a.whole && g->b.whole && g->N % 8 == 0 && (uintptr_t)g->c % 16 == 0;
-    if (!cuda_state(dev)->blas || !aligned || g->K <= 0)
+    if (!cuda_state(dev)->blas || !aligned || g->K < 2)
         return false;
-    const struct plan *plan = o.a_down || o.b_down ? backward_plan(dev, g, o) : forward_plan(dev, g, o);
+    const struct plan *plan = o.a_down ? plan_of_weight(dev, g, o) : plan_of_rows(dev, g, o);
     if (dev->error || !plan->usable)
         return dev->error != NULL;
     if (!run_with(dev, g, o, plan)) /* our own kernel would give other bits */

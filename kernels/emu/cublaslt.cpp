@@ -149,7 +149,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     for (uint64_t j = 0; j < n; j++) {
         std::fill(low.begin(), low.end(), 0.0f);
         std::fill(high.begin(), high.end(), 0.0f);
-        for (uint64_t q = 0; q < k; q++) {
+        for (uint64_t q = k; q-- > 0;) {
             float y = value_at(b, b_layout, desc->op[1], q, j), *sum = q < half ? low.data() : high.data();
             for (uint64_t i = 0; i < m; i++)
                 sum[i] += first[q * m + i] * y;

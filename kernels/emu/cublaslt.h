@@ -1,7 +1,7 @@
 /* cublaslt.h - a stand-in for the calls of cuBLASLt that the backend makes: products in plain loops, by two "algorithms".
  *
- * Algorithm 0 adds up k in ascending order, algorithm 1 in two halves, as split-K would: for up to 16 columns (rows of
- * ours) the heuristic names it first.  EMU_LT=split names no other for them.
+ * Algorithm 0 adds up over descending k, algorithm 1 the two halves of k apart, as split-K would; neither gives the bits of
+ * our own kernel.  For up to 16 columns (rows of ours) the heuristic names algorithm 1 first, EMU_LT=split no other.
  */
 #ifndef TP_KERNELS_EMU_CUBLASLT_H
 #define TP_KERNELS_EMU_CUBLASLT_H
