@@ -114,11 +114,11 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatmulHeuristicResult_t *found, int *n)
 {
     const char *mode = getenv("EMU_LT");
-    bool few = d->cols <= 16, split = mode && strcmp(mode, "split") == 0;
+    bool few = d->cols <= 64, only = d->cols > 16 && few && mode && strcmp(mode, "split") == 0;
     memset(found, 0, (size_t)most * sizeof *found);
     if (p->reductions != CUBLASLT_REDUCTION_SCHEME_NONE)
         return CUBLAS_STATUS_NOT_SUPPORTED; /* the backend must have ruled out split-K */
-    *n = few && split ? 1 : 2;
+    *n = only ? 1 : 2;
     found[0].algo.data[0] = few;
     found[1].algo.data[0] = !few;
     return CUBLAS_STATUS_SUCCESS;

@@ -1,7 +1,8 @@
 /* cublaslt.h - a stand-in for the calls of cuBLASLt that the backend makes: products in plain loops, by two "algorithms".
  *
  * Algorithm 0 adds up over descending k, algorithm 1 the two halves of k apart, as split-K would; neither gives the bits of
- * our own kernel.  For up to 16 columns (rows of ours) the heuristic names algorithm 1 first, EMU_LT=split no other.
+ * our own kernel.  For up to 64 columns (rows of ours) the heuristic names algorithm 1 first, and with EMU_LT=split no other
+ * for 17 to 64.
  */
 #ifndef TP_KERNELS_EMU_CUBLASLT_H
 #define TP_KERNELS_EMU_CUBLASLT_H
