@@ -52,17 +52,20 @@ REF_SRC  := $(wildcard kernels/ref/*.c)
 KOPT      = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
 # Twice as many registers as there are: -O3 would take minutes.
 KOPTemu512 = $(subst -O3,-O1,$(KOPT))
+KOPTemubf16 = $(KOPTemu512)
 KOPTemuamx = $(KOPTemu512)
 ISA_base   =
 ISA_avx2   = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+ISA_avx512bf16 = $(ISA_avx512) -mavx512bf16 -DTP_DOT
 ISA_amx    = $(ISA_avx512) -mamx-tile -mamx-bf16 -DTP_AMX
 # AVX-512's and AMX's code on AVX2, bit for bit and slow: linked into tests only.
 ISA_emu512 = -mavx2 -mfma -DTP_EMULATE -Wno-psabi
+ISA_emubf16 = $(ISA_emu512) -DTP_DOT
 ISA_emuamx = $(ISA_emu512) -DTP_AMX
 X86       := $(filter x86_64,$(shell uname -m))
-ISAS      := base $(if $(X86),avx2 avx512 amx)
-EMULATED  := $(if $(X86),emu512 emuamx)
+ISAS      := base $(if $(X86),avx2 avx512 avx512bf16 amx)
+EMULATED  := $(if $(X86),emu512 emubf16 emuamx)
 KERN_OBJ := $(foreach i,$(ISAS),$(CPU_SRC:%.c=$(B)/%.$(i).o)) $(B)/kernels/open.o $(B)/kernels/plugin.o
 EMU_OBJ  := $(foreach i,$(EMULATED),$(CPU_SRC:%.c=$(B)/%.$(i).o))
 REF_OBJ  := $(REF_SRC:%.c=$(B)/%.o)

@@ -12,7 +12,7 @@ extern const struct ops ops_cpu_base;
 #include <sys/syscall.h>
 #include <unistd.h>
 
-extern const struct ops ops_cpu_avx2, ops_cpu_avx512, ops_cpu_amx;
+extern const struct ops ops_cpu_avx2, ops_cpu_avx512, ops_cpu_avx512bf16, ops_cpu_amx;
 #endif
 
 struct isa {
@@ -21,6 +21,7 @@ struct isa {
     bool (*supported)(void);
     int fp32_parts; /* see cpu_state */
     const char *dev_name; /* NULL = the table's */
+    bool (*worth)(void);  /* NULL, or whether it is picked unasked */
 };
 
 static bool always(void)
@@ -29,6 +30,11 @@ static bool always(void)
 }
 
 #if defined(__x86_64__)
+
+static bool never(void)
+{
+    return false;
+}
 
 static bool have_avx2(void)
 {
@@ -40,6 +46,20 @@ static bool have_avx512(void)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("fma");
+}
+
+static bool have_avx512bf16(void)
+{
+    enum { AVX512_BF16 = 1 << 5 };
+    unsigned a, b, c, d;
+    return have_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX512_BF16);
+}
+
+/* Twice the multiply-adds of fp32 on AMD's processors, half of them on Intel's, where tiles are the
+ * better choice anyway. */
+static bool dot_is_fast(void)
+{
+    return __builtin_cpu_is("amd");
 }
 
 /* The processor has bf16 tiles, the system saves them, and lets this process use them: threads get
@@ -63,13 +83,14 @@ static bool have_amx(void)
 static const struct isa isas[] = {
 /* best first; those whose fp32 is not plain fp32 are never picked unasked */
 #if defined(__x86_64__)
-    {"amx", &ops_cpu_amx, have_amx, 0, NULL},
-    {"avx512", &ops_cpu_avx512, have_avx512, 0, NULL},
-    {"avx2", &ops_cpu_avx2, have_avx2, 0, NULL},
-    {"amx-bf16x3", &ops_cpu_amx, have_amx, 2, "cpu/amx-bf16x3"},
-    {"amx-bf16x6", &ops_cpu_amx, have_amx, 3, "cpu/amx-bf16x6"},
+    {"amx", &ops_cpu_amx, have_amx, 0, NULL, NULL},
+    {"avx512bf16", &ops_cpu_avx512bf16, have_avx512bf16, 0, NULL, dot_is_fast},
+    {"avx512", &ops_cpu_avx512, have_avx512, 0, NULL, NULL},
+    {"avx2", &ops_cpu_avx2, have_avx2, 0, NULL, NULL},
+    {"amx-bf16x3", &ops_cpu_amx, have_amx, 2, "cpu/amx-bf16x3", never},
+    {"amx-bf16x6", &ops_cpu_amx, have_amx, 3, "cpu/amx-bf16x6", never},
 #endif
-    {"base", &ops_cpu_base, always, 0, NULL},
+    {"base", &ops_cpu_base, always, 0, NULL, NULL},
 };
 
 /* NULL with *error set when THINKPIPE_CPU names what is not there. */
@@ -79,7 +100,7 @@ static const struct isa *pick(const char **error)
     if (wanted && !*wanted)
         wanted = NULL;
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        if (wanted ? strcmp(wanted, isas[i].name) != 0 : isas[i].fp32_parts > 0)
+        if (wanted ? strcmp(wanted, isas[i].name) != 0 : isas[i].worth && !isas[i].worth())
             continue;
         if (isas[i].supported())
             return &isas[i];
@@ -88,8 +109,8 @@ static const struct isa *pick(const char **error)
             return NULL;
         }
     }
-    *error = "THINKPIPE_CPU names no known instruction set (base, avx2, avx512, amx, amx-bf16x3, "
-             "amx-bf16x6)";
+    *error = "THINKPIPE_CPU names no known instruction set (base, avx2, avx512, avx512bf16, "
+             "amx, amx-bf16x3, amx-bf16x6)";
     return NULL;
 }
 

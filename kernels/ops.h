@@ -323,6 +323,7 @@ struct ops {
  * THINKPIPE_CPU), with dtype F32 or BF16.  Returns 0, or -1 with *error set to a static text.  dev
  * is zeroed first.  Backends, each with bits of its own:
  *   base, avx2, avx512   fp32 multiply-adds of 4, 8 or 16 lanes
+ *   avx512bf16           matrix products of bf16 by VDPBF16PS (pairs of k), the rest as avx512
  *   amx                  matrix products of bf16 on AMX tiles, the rest as avx512
  *   amx-bf16x3, -bf16x6  products of fp32 too, as 3 or 6 products of bf16 parts: relative error
  *                        about 4e-6 and 1e-7; only when named */

@@ -1,7 +1,8 @@
 /* cpu.h - shared by the CPU kernels; private to this folder.
  *
- * Every file here is compiled once per instruction set with -DISA=base|avx2|avx512|amx (amx with
- * -DTP_AMX: matrix tiles beside AVX-512's vectors).  Names that cross files get the ISA as a suffix,
+ * Every file here is compiled once per instruction set with -DISA=base|avx2|avx512|avx512bf16|amx
+ * (avx512bf16 with -DTP_DOT: products of pairs of bf16; amx with -DTP_AMX: matrix tiles; both
+ * beside AVX-512's vectors).  Names that cross files get the ISA as a suffix,
  * so that the copies link into one program.
  */
 #ifndef TP_KERNELS_CPU_CPU_H
@@ -35,6 +36,8 @@
 #define cpu_linear_backward_weight ISA_NAME(cpu_linear_backward_weight)
 #define gemm_run ISA_NAME(gemm_run)
 #define gemm_pack_transposed ISA_NAME(gemm_pack_transposed)
+#define pairs_pack_a ISA_NAME(pairs_pack_a)
+#define pairs_pack_b ISA_NAME(pairs_pack_b)
 #define amx_packed_elems ISA_NAME(amx_packed_elems)
 #define amx_pack_a ISA_NAME(amx_pack_a)
 #define amx_pack_b ISA_NAME(amx_pack_b)
@@ -197,7 +200,8 @@ static inline void row_done(const float *row, void *dst, enum dtype t, int64_t i
  * C[rows, np * nv * VW] (+)= A[rows, K] B[K, columns], one fused multiply-add chain per element
  * over ascending k, from zero or (load) from what C holds; so cutting K changes no bit.
  * A is fp32, lines of lda: rows (TILE_ROWS) or columns (TILE_COLS).  B's columns are np
- * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, of b_type. */
+ * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, of b_type.
+ * With B_PAIRS an element of A or B is a pair of bf16, k even and odd, and K counts pairs. */
 #define K_BLOCK 256
 #define A_STRIDE 272 /* 17 cache lines: rows do not fall onto the same cache set */
 
@@ -213,11 +217,16 @@ static inline void row_done(const float *row, void *dst, enum dtype t, int64_t i
 #else
 #define TILES 0
 #endif
+#ifdef TP_DOT
+#define DOTS 1 /* has dot products of pairs of bf16 */
+#else
+#define DOTS 0
+#endif
 #define NR (2 * VW)       /* columns of a weight panel */
 #define MR (TILE_ACC / 2) /* rows of the tile that goes with it */
 
 enum tile_order { TILE_ROWS, TILE_COLS };
-enum b_type { B_F32, B_BF16, B_INT8 };
+enum b_type { B_F32, B_BF16, B_INT8, B_PAIRS };
 
 struct tile {
     const float *a;

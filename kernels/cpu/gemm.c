@@ -1,8 +1,8 @@
 /* gemm.c - matrix products in blocks.
  *
- * A thread takes a block of rows times a block of column panels.  For every K_BLOCK it copies its
- * rows of A once (widened to fp32), then runs the tile over each panel.  Partial sums of a K block
- * are stored and loaded back as fp32, which is exact: however the work is cut, an element of C is
+ * A thread takes a block of rows times a block of column panels.  For every block of K it copies its
+ * rows of A once (widened to fp32, or as pairs), then runs the tile over each panel.  Partial sums of
+ * a block are stored and loaded back as fp32, which is exact: however the work is cut, an element of C is
  * one chain of multiply-adds over ascending k.
  */
 #include "kernels/cpu/gemm.h"
@@ -17,6 +17,10 @@ static void pack_a(const struct gemm *g, float *dst, int64_t m0, int64_t rows, i
 {
     if (TILES && g->parts) {
         amx_pack_a(g, (uint16_t *)(void *)dst, m0, rows, k0, n_k);
+        return;
+    }
+    if (DOTS && g->pairs) {
+        pairs_pack_a(g, (uint32_t *)(void *)dst, m0, rows, k0, n_k);
         return;
     }
     if (g->a_order == TILE_ROWS)
@@ -135,9 +139,11 @@ static struct buffers thread_buffers(const struct gemm *g, int thread)
     return f;
 }
 
-/* fp32 rows are read where they are. */
+/* fp32 rows are read where they are; those of pairs, if each of them starts with a pair. */
 static bool direct_a(const struct gemm *g)
 {
+    if (DOTS && g->pairs)
+        return g->a_order == TILE_ROWS && g->K % 2 == 0 && g->lda % 2 == 0 && (uintptr_t)g->a % 4 == 0;
     return g->w == DTYPE_F32 && g->a_order == TILE_ROWS && !(TILES && g->parts);
 }
 
@@ -147,9 +153,34 @@ static bool direct_c(const struct gemm *g)
     return g->c_type == DTYPE_F32 && !g->bias && !g->scales;
 }
 
+/* Elements of k that a block takes: K_BLOCK of the tile's. */
+static int64_t block_k(const struct gemm *g)
+{
+    return DOTS && g->pairs ? 2 * K_BLOCK : K_BLOCK;
+}
+
+static struct tile pairs_tile(const struct gemm *g, const struct buffers *f, int64_t panel,
+                              int64_t m0, int64_t k0, int64_t n_k)
+{
+    struct tile t = {.a = f->a, .lda = A_STRIDE, .b = f->b, .ldb = NR, .K = (n_k + 1) / 2, .b_type = B_PAIRS};
+    if (direct_a(g)) {
+        t.a = elem(g->a, DTYPE_BF16, m0 * g->lda + k0);
+        t.lda = g->lda / 2;
+    }
+    if (g->b_layout == B_PANELS) {
+        t.panel = (g->K + 1) / 2 * NR;
+        t.b = (const uint32_t *)g->b + panel * t.panel + k0 / 2 * NR;
+    } else {
+        pairs_pack_b(g, (uint32_t *)(void *)f->b, panel, k0, n_k);
+    }
+    return t;
+}
+
 static struct tile panel_tile(const struct gemm *g, const struct buffers *f, int64_t panel,
                               int64_t m0, int64_t k0, int64_t n_k)
 {
+    if (DOTS && g->pairs)
+        return pairs_tile(g, f, panel, m0, k0, n_k);
     struct tile t = {
         .a = direct_a(g) ? (const float *)g->a + m0 * g->lda + k0 : f->a,
         .lda = direct_a(g) ? g->lda : A_STRIDE, .b = f->b, .ldb = NR, .K = n_k, .b_type = g->w == DTYPE_BF16 ? B_BF16 : B_F32};
@@ -223,9 +254,9 @@ static void gemm_block(void *arg, int64_t i, int thread)
     at.rows = min_i64(g->block_rows, g->M - at.m0);
     int64_t first = i % g->n_col_blocks * g->block_panels;
     int64_t last = min_i64((g->N + NR - 1) / NR, first + g->block_panels);
-    bool single = g->K <= K_BLOCK; /* then one panel's C at a time is enough */
+    bool single = g->K <= block_k(g); /* then one panel's C at a time is enough */
     do {
-        at.n_k = min_i64(K_BLOCK, g->K - at.k0);
+        at.n_k = min_i64(block_k(g), g->K - at.k0);
         if (!direct_a(g))
             pack_a(g, f.a, at.m0, at.rows, at.k0, at.n_k);
         for (int64_t p = first; p < last;) {
@@ -275,8 +306,9 @@ void gemm_run(struct dev *dev, struct gemm *g)
         return;
     g->dev = dev;
     g->parts = g->scales ? 0 : gemm_parts(dev); /* int8 goes through multiply-adds */
+    g->pairs = !g->scales && gemm_pairs(dev);
     choose_blocks(g, dev->n_threads);
-    int64_t c = g->block_rows * max_i64(WIDE, g->K <= K_BLOCK || direct_c(g) ? 0 : g->block_panels) * NR;
+    int64_t c = g->block_rows * max_i64(WIDE, g->K <= block_k(g) || direct_c(g) ? 0 : g->block_panels) * NR;
     if (!cpu_scratch(dev, (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float)))
         return;
     cpu_for(dev, (g->M + g->block_rows - 1) / g->block_rows * g->n_col_blocks, gemm_block, g);

@@ -22,9 +22,10 @@ struct gemm {
     enum dtype w, c_type;
     void *c; /* [M, N] */
     bool accumulate;
-    /* set by gemm_run(): bf16 parts of an operand on matrix tiles, 0 = fused multiply-adds; and the
-     * blocks that threads take */
+    /* set by gemm_run(): bf16 parts of an operand on matrix tiles, 0 = fused multiply-adds, or dot
+     * products of pairs of bf16; and the blocks that threads take */
     int parts;
+    bool pairs;
     struct dev *dev;
     int64_t block_rows, block_panels, n_col_blocks;
 };
@@ -45,6 +46,16 @@ void amx_pack_b(const struct gemm *g, uint16_t *dst, int64_t panel, int64_t k0, 
 void amx_panel(const uint16_t *a, const uint16_t *b, int64_t n_k, int parts, float *c, int64_t ldc,
                int64_t rows, bool load, int64_t *configured);
 void amx_done(void);
+
+/* -- pairs.c -- */
+void pairs_pack_a(const struct gemm *g, uint32_t *dst, int64_t m0, int64_t rows, int64_t k0,
+                  int64_t n_k);
+void pairs_pack_b(const struct gemm *g, uint32_t *dst, int64_t panel, int64_t k0, int64_t n_k);
+
+static inline bool gemm_pairs(const struct dev *dev)
+{
+    return DOTS && dev->dtype == DTYPE_BF16;
+}
 
 /* How many bf16 parts this device cuts an operand into. */
 static inline int gemm_parts(const struct dev *dev)

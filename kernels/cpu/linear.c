@@ -9,6 +9,8 @@ size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how)
         return (size_t)round_up(N, NR) * ((size_t)K + sizeof(float));
     if (TILES && parts)
         return (size_t)amx_packed_elems(N, K, parts) * 2;
+    if (gemm_pairs(dev))
+        return (size_t)round_up(N, NR) * (size_t)round_up(K, 2) * 2;
     return (size_t)round_up(N, NR) * (size_t)K * dtype_bytes(dev->dtype);
 }
 
@@ -20,6 +22,10 @@ static void pack_panels(void *arg, int64_t first, int64_t last, int thread)
         if (TILES && g->parts) {
             uint16_t *dst = g->c;
             amx_pack_b(g, dst + p * amx_packed_elems(NR, g->K, g->parts), p, 0, g->K);
+            continue;
+        }
+        if (DOTS && g->pairs) {
+            pairs_pack_b(g, (uint32_t *)g->c + p * ((g->K + 1) / 2) * NR, p, 0, g->K);
             continue;
         }
         gemm_pack_transposed(elem_mut(g->c, g->w, p * g->K * NR), g->b, g->w, g->N, g->ldb, p * NR,
@@ -59,6 +65,7 @@ void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, in
         .w = dev->dtype,
         .c = packed,
         .parts = gemm_parts(dev),
+        .pairs = gemm_pairs(dev),
     };
     if (how == PACK_W)
         cpu_rows(dev, (N + NR - 1) / NR, K * NR, pack_panels, &j);

@@ -15,9 +15,19 @@
 
 INLINE vf load_b(const void *b, const enum b_type t, int64_t i)
 {
-    return t == B_F32    ? vload((const float *)b + i)
-           : t == B_BF16 ? vload_bf16((const uint16_t *)b + i)
-                         : vload_int8((const int8_t *)b + i);
+    return t == B_F32 || t == B_PAIRS ? vload((const float *)b + i)
+           : t == B_BF16              ? vload_bf16((const uint16_t *)b + i)
+                                      : vload_int8((const int8_t *)b + i);
+}
+
+INLINE vf multiply_add(const enum b_type t, vf x, vf y, vf sum)
+{
+#ifdef TP_DOT
+    if (t == B_PAIRS)
+        return vdot(x, y, sum);
+#endif
+    (void)t;
+    return vfma(x, y, sum);
 }
 
 INLINE void tile_body(const struct tile *t, const int mr, const int np, const int nv,
@@ -25,7 +35,7 @@ INLINE void tile_body(const struct tile *t, const int mr, const int np, const in
 {
     const int64_t step_r = cols ? 1 : t->lda, step_k = cols ? t->lda : 1;
     const int64_t ldb = t->ldb, panel = t->panel, ldc = t->ldc, K = t->K;
-    const int n = np * nv, b_bytes = type == B_F32 ? 4 : type == B_BF16 ? 2 : 1;
+    const int n = np * nv, b_bytes = type == B_BF16 ? 2 : type == B_INT8 ? 1 : 4;
     const float *a = t->a;
     const char *b = t->b;
     float *c = t->c;
@@ -46,7 +56,7 @@ INLINE void tile_body(const struct tile *t, const int mr, const int np, const in
             vf x = vset(a[r * step_r]);
             UNROLL
             for (int v = 0; v < n; v++)
-                acc[r][v] = vfma(x, bk[v], acc[r][v]);
+                acc[r][v] = multiply_add(type, x, bk[v], acc[r][v]);
         }
     }
     UNROLL
@@ -77,6 +87,16 @@ typedef void tile_fn(const struct tile *t);
     static void tile_col_##mr##_##np##_##nv(const struct tile *t)                                  \
     {                                                                                              \
         tile_body(t, mr, np, nv, B_F32, true);                                                     \
+    }
+#define TILE_PAIRS(mr, np, nv)                                                                     \
+    static void tile_pairs_##mr##_##np##_##nv(const struct tile *t)                                \
+    {                                                                                              \
+        tile_body(t, mr, np, nv, B_PAIRS, false);                                                  \
+    }
+#define TILE_COL_PAIRS(mr, np, nv)                                                                 \
+    static void tile_col_pairs_##mr##_##np##_##nv(const struct tile *t)                            \
+    {                                                                                              \
+        tile_body(t, mr, np, nv, B_PAIRS, true);                                                   \
     }
 
 #define ROWS_1(F, ...) F(1, __VA_ARGS__)
@@ -129,25 +149,42 @@ SHAPE_1_2(TILE_COL)
 #define ENTRY(mr, np, nv) [np / 2][nv / 2][mr] = tile_##mr##_##np##_##nv,
 #define ENTRY_BF16(mr, np, nv) [np / 2][nv / 2][mr] = tile_bf16_##mr##_##np##_##nv,
 #define ENTRY_INT8(mr, np, nv) [np / 2][nv / 2][mr] = tile_int8_##mr##_##np##_##nv,
+#define ENTRY_PAIRS(mr, np, nv) [np / 2][nv / 2][mr] = tile_pairs_##mr##_##np##_##nv,
+#define ENTRY_COL_PAIRS(mr, np, nv) [np / 2][nv / 2][mr] = tile_col_pairs_##mr##_##np##_##nv,
 #define ENTRY_COL(mr, np, nv) [np / 2][nv / 2][mr] = tile_col_##mr##_##np##_##nv,
 typedef tile_fn *tile_table[3][3][MAX_ROWS + 1];
 static const tile_table table_f32 = {SHAPES(ENTRY)};
 static const tile_table table_bf16 = {SHAPES(ENTRY_BF16)};
 static const tile_table table_int8 = {PANEL_SHAPES(ENTRY_INT8)};
 static const tile_table table_cols = {SHAPE_1_1(ENTRY_COL) SHAPE_1_2(ENTRY_COL)};
+#ifdef TP_DOT
+PANEL_SHAPES(TILE_PAIRS)
+SHAPE_1_2(TILE_COL_PAIRS)
+static const tile_table table_pairs = {PANEL_SHAPES(ENTRY_PAIRS)};
+static const tile_table table_col_pairs = {SHAPE_1_2(ENTRY_COL_PAIRS)};
+#endif
+
+static const tile_table *table_of(enum b_type type, enum tile_order order)
+{
+#ifdef TP_DOT
+    if (type == B_PAIRS)
+        return order == TILE_COLS ? &table_col_pairs : &table_pairs;
+#endif
+    if (order == TILE_COLS)
+        return &table_cols;
+    return type == B_F32 ? &table_f32 : type == B_BF16 ? &table_bf16 : &table_int8;
+}
 
 /* Any number of rows: as few tiles as possible, of about equal height. */
 void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows)
 {
-    const tile_table *table = order == TILE_COLS      ? &table_cols
-                              : t->b_type == B_F32    ? &table_f32
-                              : t->b_type == B_BF16   ? &table_bf16
-                                                      : &table_int8;
-    tile_fn *const *fn = (*table)[np / 2][nv / 2];
+    tile_fn *const *fn = (*table_of(t->b_type, order))[np / 2][nv / 2];
     int most = MAX_ROWS;
     while (!fn[most])
         most--;
     struct tile part = *t;
+    const bool dots = DOTS && t->b_type == B_PAIRS;
+    unsigned mode = dots ? vdot_begin() : 0;
     while (rows > 0) {
         int64_t mr = rows <= most ? rows : rows >= 2 * most ? most : (rows + 1) / 2;
         fn[mr](&part);
@@ -155,4 +192,6 @@ void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64
         part.c += mr * t->ldc;
         rows -= mr;
     }
+    if (dots)
+        vdot_end(mode);
 }

@@ -173,6 +173,35 @@ static inline vf vzero_below(vf value, vf x, float limit)
 
 #endif
 
+#ifdef TP_DOT
+/* c + a.b of pairs of bf16: the upper halves are multiplied and added first (VDPBF16PS as Intel describes it; AMD's
+ * gives the same bits).  It flushes denormals, inputs and results. */
+static inline vf vdot(vf a, vf b, vf c)
+{
+#ifdef __AVX512BF16__
+    return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
+#else /* within vdot_begin() and vdot_end() */
+    vu x = (vu)a, y = (vu)b;
+    c = vfma((vf)(x & 0xffff0000u), (vf)(y & 0xffff0000u), c);
+    return vfma((vf)(x << 16), (vf)(y << 16), c);
+#endif
+}
+
+#endif
+
+#if defined(TP_DOT) && defined(TP_EMULATE)
+static inline unsigned vdot_begin(void)
+{
+    unsigned mode = _mm_getcsr();
+    _mm_setcsr(mode | 0x8040);
+    return mode;
+}
+#define vdot_end(mode) _mm_setcsr(mode)
+#else
+#define vdot_begin() 0u
+#define vdot_end(mode) ((void)(mode))
+#endif
+
 /* Round to nearest even; a NaN stays a NaN. */
 static inline void vstore_bf16(uint16_t *p, vf v)
 {

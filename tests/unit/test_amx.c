@@ -64,8 +64,8 @@ static double error_of(const double *x, const double *want, int64_t n)
 
 static void check_errors(void)
 {
-    static const double limits[N_ISAS] = {[0] = 1e-6, 1e-6, 1e-6, 1e-6, 1e-5, 3e-7,
-                                          1e-6, 1e-6, 1e-5, 3e-7, 1e-6, 1e-6};
+    static const double limits[N_ISAS] = {[0] = 1e-6, 1e-6, 1e-6, 1e-6, 1e-6, 1e-5, 3e-7,
+                                          1e-6, 1e-6, 1e-6, 1e-5, 3e-7, 1e-6, 1e-6};
     struct dev ref, dev;
     ops_seed(11);
     double *x = full_precision(M * K), *w = full_precision(N * K), *dy = full_precision(M * N);

@@ -106,20 +106,21 @@ static inline bool same_bytes(struct dev *dev, const void *a, const void *b, siz
 
 /* The emulated ones run AVX-512's and AMX's code on AVX2; "cuda-emu" runs the GPU's kernels, "cuda"
  * on a GPU (tests/gpu/run.sh). */
-static const char *const isa_names[] = {"base", "avx2", "avx512", "amx", "amx-bf16x3", "amx-bf16x6",
-                                        "emu512", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6", "cuda-emu", "cuda"};
-#define N_ISAS 12
-#define FIRST_EMULATED 6
-#define CUDA_EMULATED 10
+static const char *const isa_names[] = {"base", "avx2", "avx512", "avx512bf16", "amx", "amx-bf16x3", "amx-bf16x6",
+                                        "emu512", "emubf16", "emuamx", "emuamx-bf16x3", "emuamx-bf16x6", "cuda-emu", "cuda"};
+#define N_ISAS 14
+#define FIRST_EMULATED 7
+#define CUDA_EMULATED 12
 
 #if defined(__x86_64__)
-extern const struct ops ops_cpu_emu512, ops_cpu_emuamx;
+extern const struct ops ops_cpu_emu512, ops_cpu_emubf16, ops_cpu_emuamx;
 
 static inline bool emulate(struct dev *dev, int isa)
 {
     struct cpu_state *s = dev->backend;
-    dev->ops = isa == FIRST_EMULATED ? &ops_cpu_emu512 : &ops_cpu_emuamx;
-    s->fp32_parts = isa > FIRST_EMULATED + 1 ? isa - FIRST_EMULATED : 0;
+    const int n = isa - FIRST_EMULATED;
+    dev->ops = n == 0 ? &ops_cpu_emu512 : n == 1 ? &ops_cpu_emubf16 : &ops_cpu_emuamx;
+    s->fp32_parts = n > 2 ? n - 1 : 0;
     dev->name = isa_names[isa];
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
