@@ -45,7 +45,7 @@ check bf16 --temperature 1.5 --top-k 50 --top-p 0.9
 check fp32 --min-p 0.05
 check fp32 --temperature 0
 if [ -n "${LONG:-}" ]; then
-    for cpu in base avx2 avx512 amx amx-bf16x3 amx-bf16x6; do
+    for cpu in base avx2 avx512 avx512bf16 amx amx-bf16x3 amx-bf16x6; do
         if THINKPIPE_CPU=$cpu rollout-gen -q --model M --max-tokens 1 prompts.jsonl >/dev/null 2>&1; then
             export THINKPIPE_CPU=$cpu
             check fp32
