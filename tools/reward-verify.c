@@ -23,7 +23,7 @@ static int run(const struct judge_options *o, const char **files, int n_files, s
 
 int main(int argc, char **argv)
 {
-    struct judge_options o = {.scale = 1};
+    struct judge_options o = {.scale = 1, .verifier_seconds = 600};
     struct opt table[] = {
         OPT_GROUP("Verifiers"),
         OPT_LIST(
@@ -32,6 +32,13 @@ int main(int argc, char **argv)
             "strict_math, gsm8k, string_matcher, exact, countdown, format, random:P, incorrect, majority"),
         OPT_FLAG(0, "whole-text", &o.whole_text,
                  "judge the thinking, too, not only what follows </think>"),
+        OPT_INT(0, "workers", &o.workers, "N",
+                "processes that judge; 0: one a thread", 0, 1024),
+        OPT_FLOAT(0, "verifier-seconds", &o.verifier_seconds, "S",
+                  "wall time of one judgement; after that there is no verdict", 0.1, 1e6),
+        OPT_STR(0, "unverified", &o.unverified, "FILE",
+                "set records aside on which there is no verdict, instead of stopping"),
+        OPT_STR(0, "cache", &o.cache, "DIR", "keep verdicts there, and use those that are there"),
         OPT_GROUP("Reward"),
         OPT_FLOAT(0, "scale", &o.scale, "X", "multiply the weighted sum of the scores by X", -1e9,
                   1e9),

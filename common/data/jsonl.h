@@ -33,6 +33,7 @@ struct record {
 struct emit; /* collects a record's output lines */
 void emit(struct emit *out, const json_t *obj);
 void emit_raw(struct emit *out, const void *bytes, size_t n); /* verbatim bytes, e.g. a shard blob */
+void emit_aside(struct emit *out, const json_t *obj); /* to the filter's `aside` file */
 
 /* From process(): err is not about this record (a full disk), so --skip-bad must not skip it. */
 #define JSONL_STOP (-2)
@@ -57,6 +58,7 @@ struct jsonl_filter {
     int (*process)(void *self, struct record *rec, struct emit *out, struct err *err);
     int (*finish)(void *self, struct emit *out, struct err *err); /* or NULL */
     bool serial;
+    const char *aside; /* path of a second output for emit_aside(), in the same order; or NULL */
 };
 
 /* Runs the filter over files (none = stdin) to stdout; updates tool_counts. */

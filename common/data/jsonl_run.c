@@ -19,7 +19,7 @@
 #define KEPT_BYTES ((size_t)1 << 20) /* one long record must not hold its memory for ever */
 
 struct emit {
-    struct strbuf bytes;
+    struct strbuf bytes, aside;
     int64_t n;
 };
 
@@ -35,6 +35,7 @@ struct item {
 struct run {
     const struct jsonl_filter *filter;
     struct lines lines;
+    FILE *aside; /* or NULL */
     struct item *items; /* [BATCH_LINES] */
     int n_items;
 };
@@ -51,9 +52,44 @@ void emit_raw(struct emit *out, const void *bytes, size_t n)
     strbuf_add(&out->bytes, bytes, n);
 }
 
-static int print_emit(struct emit *out, struct err *err)
+void emit_aside(struct emit *out, const json_t *obj)
+{
+    json_write(&out->aside, obj);
+    strbuf_addc(&out->aside, '\n');
+}
+
+static int open_aside(struct run *r, struct err *err)
+{
+    if (!r->filter->aside)
+        return 0;
+    r->aside = fopen(r->filter->aside, "we");
+    return r->aside ? 0 : err_errno(err, "cannot create '%s'", r->filter->aside);
+}
+
+static int close_aside(struct run *r, int rc, struct err *err)
+{
+    if (r->aside && fclose(r->aside) != 0 && rc == 0)
+        return err_errno(err, "cannot write '%s'", r->filter->aside);
+    return rc;
+}
+
+/* Few and precious: flushed one by one. */
+static int print_aside(const struct run *r, const struct strbuf *lines, struct err *err)
+{
+    if (lines->len == 0)
+        return 0;
+    if (!r->aside)
+        BUG("emit_aside() without a file");
+    if (fwrite(lines->buf, 1, lines->len, r->aside) != lines->len || fflush(r->aside) != 0)
+        return err_errno(err, "cannot write '%s'", r->filter->aside);
+    return 0;
+}
+
+static int print_emit(const struct run *r, struct emit *out, struct err *err)
 {
     size_t n = out->bytes.len;
+    if (print_aside(r, &out->aside, err) < 0)
+        return -1;
     if (n && fwrite(out->bytes.buf, 1, n, stdout) != n)
         return err_errno(err, "cannot write standard output");
     tool_counts.out += out->n;
@@ -73,6 +109,7 @@ static void reset_item(struct item *it)
     it->rec.obj = NULL;
     reset(&it->text);
     reset(&it->out.bytes);
+    reset(&it->out.aside);
     it->out.n = 0;
     err_clear(&it->err);
     it->rc = 0;
@@ -129,7 +166,7 @@ static int settle_item(struct run *r, struct item *it, struct err *err)
     if (r->filter->serial)
         process_item(r, it);
     if (it->rc == 0)
-        return print_emit(&it->out, err);
+        return print_emit(r, &it->out, err);
     if (!it->err.set)
         err_set(&it->err, "failed without saying why");
     if (it->rc == JSONL_STOP ||
@@ -170,8 +207,9 @@ static int run_all(struct run *r, struct err *err)
     struct emit last = {0};
     int rc = r->filter->finish(r->filter->self, &last, err);
     if (rc == 0)
-        rc = print_emit(&last, err);
+        rc = print_emit(r, &last, err);
     strbuf_release(&last.bytes);
+    strbuf_release(&last.aside);
     return rc < 0 ? -1 : 0;
 }
 
@@ -180,12 +218,17 @@ int jsonl_run(const struct jsonl_filter *f, const char **files, int n_files, str
     struct run r = {.filter = f};
     if (lines_open(&r.lines, files, n_files, err) < 0)
         return -1;
+    if (open_aside(&r, err) < 0) {
+        lines_close(&r.lines);
+        return -1;
+    }
     r.items = xcalloc(BATCH_LINES, sizeof *r.items);
-    int rc = run_all(&r, err);
+    int rc = close_aside(&r, run_all(&r, err), err);
     for (int i = 0; i < BATCH_LINES; i++) {
         json_decref(r.items[i].rec.obj);
         strbuf_release(&r.items[i].text);
         strbuf_release(&r.items[i].out.bytes);
+        strbuf_release(&r.items[i].out.aside);
     }
     free(r.items);
     lines_close(&r.lines);

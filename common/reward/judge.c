@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "data/response.h"
 #include "reward/judge_internal.h"
@@ -74,6 +75,19 @@ static int add_term(struct judge *j, const char *text, struct err *err)
     return 0;
 }
 
+/* A thread waits for each worker that is busy, so there are as many. */
+static int start_workers(struct judge *j, struct err *err)
+{
+    int n = j->o.workers ? (int)j->o.workers : pool_threads();
+    if (n != pool_threads())
+        pool_init(n);
+    j->workers = workers_open(n, j->o.verifier_seconds, err);
+    if (!j->workers)
+        return -1;
+    j->cache = j->o.cache ? verdict_cache_open(j->o.cache, err) : NULL;
+    return j->o.cache && !j->cache ? -1 : 0;
+}
+
 struct judge *judge_open(const struct judge_options *o, uint64_t seed, struct err *err)
 {
     struct judge *j = xcalloc(1, sizeof *j);
@@ -87,6 +101,10 @@ struct judge *judge_open(const struct judge_options *o, uint64_t seed, struct er
             return NULL;
         }
     }
+    if (start_workers(j, err) < 0) {
+        judge_close(j);
+        return NULL;
+    }
     return j;
 }
 
@@ -95,6 +113,8 @@ void judge_close(struct judge *j)
     if (!j)
         return;
     judge_log(j);
+    workers_close(j->workers);
+    verdict_cache_close(j->cache);
     for (int i = 0; i < j->n_terms; i++)
         free(j->terms[i].name);
     for (int i = 0; i < j->n_tallies; i++)
@@ -109,30 +129,30 @@ void judge_close(struct judge *j)
 
 /* One verifier. */
 
-/* Any one of several truths will do. */
-static int judge_truths(const struct verifier *v, const struct answer *a, const json_t *truth,
-                        struct verdict *out, struct err *err)
+static int check_truth(const struct verifier *v, const json_t *truth, struct err *err)
 {
-    size_t n = json_is_array(truth) ? json_array_size(truth) : 1;
     if (v->needs_truth && !truth)
         return err_set(err, "'ground_truth' is missing; verifier '%s' needs it", v->name);
-    if (v->needs_truth && n == 0)
+    if (v->needs_truth && json_is_array(truth) && json_array_size(truth) == 0)
         return err_set(err, "'ground_truth' is an empty list");
-    for (size_t i = 0; i < n || i == 0; i++) {
-        struct verdict one = {0};
-        const json_t *item = json_is_array(truth) ? json_array_get(truth, i) : truth;
-        if (v->judge(a, item, &one, err) < 0) {
-            verdict_release(&one);
-            return -1;
-        }
-        if (i > 0 && one.score <= out->score) {
-            verdict_release(&one);
-            continue;
-        }
-        verdict_release(out);
-        *out = one;
-    }
     return 0;
+}
+
+static int judge_truths(const struct judge *j, const struct verifier *v, const struct answer *a,
+                        const json_t *truth, struct verdict *out, struct err *err)
+{
+    struct verdict_key key;
+    if (check_truth(v, truth, err) < 0)
+        return -1;
+    if (j->cache) {
+        key = verdict_key(v, a, truth);
+        if (verdict_cache_get(j->cache, key, out))
+            return 0;
+    }
+    int rc = workers_judge(j->workers, v, a, truth, out, err);
+    if (rc == 0 && j->cache)
+        rc = verdict_cache_put(j->cache, key, out, err) < 0 ? JSONL_STOP : 0;
+    return rc;
 }
 
 static int add_score(struct judged *g, const char *name, double weight, struct verdict v,
@@ -146,13 +166,14 @@ static int add_score(struct judged *g, const char *name, double weight, struct v
     return 0;
 }
 
-static int judge_one(const struct verifier *v, const struct answer *a, const json_t *truth,
-                     double weight, struct judged *g, struct err *err)
+static int judge_one(const struct judge *j, const struct verifier *v, const struct answer *a,
+                     const json_t *truth, double weight, struct judged *g, struct err *err)
 {
     struct verdict verdict = {0};
-    if (judge_truths(v, a, truth, &verdict, err) < 0) {
+    int rc = judge_truths(j, v, a, truth, &verdict, err);
+    if (rc < 0) {
         verdict_release(&verdict);
-        return -1;
+        return rc;
     }
     return add_score(g, v->name, weight, verdict, err);
 }
@@ -173,8 +194,8 @@ static const struct verifier *named_by(const json_t *name, struct err *err)
     return v;
 }
 
-static int judge_list(const json_t *names, const struct answer *a, struct judged *g,
-                      struct err *err)
+static int judge_list(const struct judge *j, const json_t *names, const struct answer *a,
+                      struct judged *g, struct err *err)
 {
     const json_t *truth = json_object_get(a->record, "ground_truth"), *name;
     size_t i, n = json_array_size(names);
@@ -193,21 +214,25 @@ static int judge_list(const json_t *names, const struct answer *a, struct judged
             if (strcmp(g->scores[k].name, v->name) == 0)
                 return err_set(err, "'dataset' names '%s' twice", v->name);
         }
-        if (judge_one(v, a, own, 1, g, err) < 0)
-            return -1;
+        int rc = judge_one(j, v, a, own, 1, g, err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
 
-static int judge_own(const struct answer *a, struct judged *g, struct err *err)
+static int judge_own(const struct judge *j, const struct answer *a, struct judged *g,
+                     struct err *err)
 {
     const json_t *names = json_object_get(a->record, "dataset");
     if (json_is_array(names))
-        return judge_list(names, a, g, err);
+        return judge_list(j, names, a, g, err);
     if (!names)
         return err_set(err, "'dataset' is missing and no --verifier is given");
     const struct verifier *v = named_by(names, err);
-    return v ? judge_one(v, a, json_object_get(a->record, "ground_truth"), 1, g, err) : -1;
+    if (!v)
+        return -1;
+    return judge_one(j, v, a, json_object_get(a->record, "ground_truth"), 1, g, err);
 }
 
 /* Controls. */
@@ -236,12 +261,12 @@ static double draw(const struct judge *j, const json_t *record)
     return rng_uniform(&rng);
 }
 
-static int judge_incorrect(const struct term *t, const struct answer *a, struct judged *g,
-                           struct err *err)
+static int judge_incorrect(const struct judge *j, const struct term *t, const struct answer *a,
+                           struct judged *g, struct err *err)
 {
     struct judged own = {0};
     struct verdict v = {.score = 1, .rule = "own-says-wrong"};
-    int rc = judge_own(a, &own, err);
+    int rc = judge_own(j, a, &own, err);
     for (int i = 0; i < own.n_scores; i++) {
         if (own.scores[i].verdict.score > 0)
             v = (struct verdict){.score = 0, .rule = "own-says-right"};
@@ -249,16 +274,16 @@ static int judge_incorrect(const struct term *t, const struct answer *a, struct 
     if (rc == 0 && own.scores[0].verdict.extracted)
         v.extracted = xstrdup(own.scores[0].verdict.extracted);
     judged_release(&own);
-    return rc < 0 ? -1 : add_score(g, t->name, t->weight, v, err);
+    return rc < 0 ? rc : add_score(g, t->name, t->weight, v, err);
 }
 
 /* The vote is what the record's first own verifier extracts; the score comes with the group. */
-static int judge_majority(const struct term *t, const struct answer *a, struct judged *g,
-                          struct err *err)
+static int judge_majority(const struct judge *j, const struct term *t, const struct answer *a,
+                          struct judged *g, struct err *err)
 {
     struct judged own = {0};
     struct verdict v = {0};
-    int rc = judge_own(a, &own, err);
+    int rc = judge_own(j, a, &own, err);
     if (rc == 0) {
         g->voter = verifier_find(own.scores[0].name);
         g->majority = g->n_scores;
@@ -266,7 +291,7 @@ static int judge_majority(const struct term *t, const struct answer *a, struct j
             v.extracted = xstrdup(own.scores[0].verdict.extracted);
     }
     judged_release(&own);
-    return rc < 0 ? -1 : add_score(g, t->name, t->weight, v, err);
+    return rc < 0 ? rc : add_score(g, t->name, t->weight, v, err);
 }
 
 static int judge_term(const struct judge *j, const struct term *t, const struct answer *a,
@@ -275,12 +300,12 @@ static int judge_term(const struct judge *j, const struct term *t, const struct 
     struct verdict v = {0};
     switch (t->kind) {
     case TERM_VERIFIER:
-        return judge_one(t->verifier, a, json_object_get(a->record, "ground_truth"), t->weight, g,
-                         err);
+        return judge_one(j, t->verifier, a, json_object_get(a->record, "ground_truth"), t->weight,
+                         g, err);
     case TERM_INCORRECT:
-        return judge_incorrect(t, a, g, err);
+        return judge_incorrect(j, t, a, g, err);
     case TERM_MAJORITY:
-        return judge_majority(t, a, g, err);
+        return judge_majority(j, t, a, g, err);
     case TERM_RANDOM:
         v.score = draw(j, a->record) < t->p;
         v.rule = "random";
@@ -293,11 +318,27 @@ static int judge_answer(const struct judge *j, const struct answer *a, struct ju
                         struct err *err)
 {
     if (j->n_terms == 0)
-        return judge_own(a, g, err);
-    for (int i = 0; i < j->n_terms; i++) {
-        if (judge_term(j, &j->terms[i], a, g, err) < 0)
-            return -1;
+        return judge_own(j, a, g, err);
+    int rc = 0;
+    for (int i = 0; i < j->n_terms && rc == 0; i++)
+        rc = judge_term(j, &j->terms[i], a, g, err);
+    return rc;
+}
+
+/* Nothing is known about the answer: the record is kept for another try, and gets no score. */
+static int set_aside(struct judge *j, const struct record *rec, struct emit *out, struct err *err)
+{
+    if (!j->o.unverified) {
+        err_prefix(err, "%s:%lld: no verdict (--unverified FILE keeps such records and goes on)",
+                   rec->file, (long long)rec->line);
+        return JSONL_STOP;
     }
+    json_object_set_new(rec->obj, "no_verdict", json_string(err->text));
+    emit_aside(out, rec->obj);
+    pthread_mutex_lock(&j->lock);
+    j->n_unverified++;
+    pthread_mutex_unlock(&j->lock);
+    err_clear(err);
     return 0;
 }
 
@@ -317,6 +358,7 @@ static int judge_process(void *self, struct record *rec, struct emit *out, struc
     int rc = judge_answer(j, &a, &g, err);
     g.truncated = r.truncated;
     response_release(&r);
+    json_object_del(rec->obj, "no_verdict"); /* of an earlier try */
     g.obj = json_incref(rec->obj);
     if (rc == 0 && g.majority >= 0)
         rc = group_add(j, &g, out, err);
@@ -324,7 +366,7 @@ static int judge_process(void *self, struct record *rec, struct emit *out, struc
         judged_finish(j, &g, out);
     if (rc < 0)
         judged_release(&g);
-    return rc;
+    return rc == NO_VERDICT ? set_aside(j, rec, out, err) : rc;
 }
 
 static int judge_finish(void *self, struct emit *out, struct err *err)
@@ -343,5 +385,6 @@ struct jsonl_filter judge_filter(struct judge *j)
         .process = judge_process,
         .finish = judge_finish,
         .serial = j->has_majority,
+        .aside = j->o.unverified,
     };
 }

@@ -8,6 +8,10 @@
  *   incorrect   1 where the record's own verifier says 0
  *   majority    1 if the answer is its group's most common one (the first on a tie)
  *
+ * Verifiers work in processes of their own (workers.h).  A record on which one of
+ * them has no verdict is set aside to the file `unverified`, with the reason in
+ * `no_verdict`; without that file it stops the program.  It never gets a score.
+ *
  *     struct judge *j = judge_open(&options, seed, err);
  *     struct jsonl_filter filter = judge_filter(j);
  *     int rc = jsonl_run(&filter, files, n_files, err);
@@ -29,6 +33,10 @@ struct judge_options {
     double non_stop_penalty;   /* taken off the reward when finish_reason is "length" */
     bool filtering;
     double filter_min; /* with filtering: records below are dropped */
+    int64_t workers;   /* processes; 0 = as many as there are threads */
+    double verifier_seconds; /* wall time of one judgement, then no verdict */
+    const char *unverified;  /* path or NULL */
+    const char *cache;       /* directory of verdicts (cache.h), or NULL */
 };
 
 struct judge;

@@ -64,20 +64,9 @@ void judge_log(const struct judge *j)
     if (j->o.filtering)
         log_info("%lld records with a reward below %g dropped", (long long)j->n_filtered,
                  j->o.filter_min);
-}
-
-static json_t *verdict_json(const struct verdict *v)
-{
-    json_t *obj = json_object();
-    json_t *extracted = v->extracted ? json_string(v->extracted) : NULL;
-    json_object_set_new(obj, "score", json_number(v->score));
-    json_object_set_new(obj, "extracted", extracted ? extracted : json_null());
-    json_object_set_new(obj, "rule", json_string(v->rule ? v->rule : ""));
-    if (v->parsed)
-        json_object_set_new(obj, "parsed", json_string(v->parsed));
-    if (v->compared)
-        json_object_set_new(obj, "compared", json_string(v->compared));
-    return obj;
+    if (j->n_unverified)
+        log_warn("%lld records without a verdict, in '%s'", (long long)j->n_unverified,
+                 j->o.unverified);
 }
 
 static double write_fields(const struct judge *j, const struct judged *g)
@@ -89,7 +78,7 @@ static double write_fields(const struct judge *j, const struct judged *g)
         sum += s->weight * s->verdict.score;
         json_object_set_new(rewards, s->name, json_number(s->verdict.score));
         if (verdicts)
-            json_object_set_new(verdicts, s->name, verdict_json(&s->verdict));
+            json_object_set_new(verdicts, s->name, verdict_to_json(&s->verdict));
     }
     double reward = sum * j->o.scale;
     if (g->truncated && j->o.non_stop_penalty != 0) {

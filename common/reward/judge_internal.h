@@ -6,7 +6,9 @@
 #include <pthread.h>
 
 #include "reward/judge.h"
+#include "reward/verdict_cache.h"
 #include "reward/verifier.h"
+#include "reward/workers.h"
 
 #define MAX_SCORES 16
 #define MAX_TALLIES 64
@@ -45,6 +47,8 @@ struct judge {
     uint64_t seed;
     struct term terms[MAX_SCORES];
     int n_terms;
+    struct workers *workers;
+    struct verdict_cache *cache; /* or NULL */
     bool has_majority;
     json_t *group; /* of the records waiting */
     struct judged *waiting;
@@ -52,7 +56,7 @@ struct judge {
     pthread_mutex_t lock; /* over the counts below */
     struct tally tallies[MAX_TALLIES];
     int n_tallies;
-    int64_t n_filtered;
+    int64_t n_filtered, n_unverified;
 };
 
 /* Writes the fields and emits the record, or drops it by the filter.  Releases the scores. */

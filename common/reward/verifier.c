@@ -12,13 +12,6 @@
 #include "reward/mathtext.h"
 #include "reward/rational.h"
 
-void verdict_release(struct verdict *v)
-{
-    free(v->extracted);
-    free(v->parsed);
-    *v = (struct verdict){0};
-}
-
 /* The truth as text; owned, NULL if it is neither text nor a number. */
 static char *truth_text(const json_t *truth, struct err *err)
 {
@@ -337,13 +330,13 @@ static int judge_format(const struct answer *answer, const json_t *truth, struct
 }
 
 static const struct verifier verifiers[] = {
-    {"math", true, judge_math, math_same},
-    {"strict_math", true, judge_strict_math, math_same},
-    {"gsm8k", true, judge_gsm8k, decimal_same},
-    {"string_matcher", true, judge_string, squad_same},
-    {"exact", true, judge_exact, exact_same},
-    {"countdown", true, judge_countdown, countdown_same},
-    {"format", false, judge_format, exact_same},
+    {"math", true, judge_math, math_same, false, NULL},
+    {"strict_math", true, judge_strict_math, math_same, false, NULL},
+    {"gsm8k", true, judge_gsm8k, decimal_same, false, NULL},
+    {"string_matcher", true, judge_string, squad_same, false, NULL},
+    {"exact", true, judge_exact, exact_same, false, NULL},
+    {"countdown", true, judge_countdown, countdown_same, false, NULL},
+    {"format", false, judge_format, exact_same, false, NULL},
 };
 
 const struct verifier *verifier_find(const char *name)

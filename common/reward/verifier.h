@@ -6,10 +6,14 @@
  *
  *     const struct verifier *v = verifier_find("math");
  *     struct verdict verdict = {0};
- *     if (v->judge(&answer, truth, &verdict, err) < 0)    // the truth is unusable
- *         return -1;
+ *     int rc = v->judge(&answer, truth, &verdict, err);
+ *     if (rc < 0)             // -1: the truth is unusable; NO_VERDICT: the verifier is
+ *         return rc;
  *     ... verdict.score ...
  *     verdict_release(&verdict);
+ *
+ * Verifiers run in worker processes (workers.h), several at a time, never on several threads of
+ * one process: they may keep state in static variables.
  */
 #ifndef TP_REWARD_VERIFIER_H
 #define TP_REWARD_VERIFIER_H
@@ -25,14 +29,23 @@ struct answer {
     const json_t *record;
 };
 
+/* From judge(): the verifier could not do its work, err says why.  Nothing is known about the
+ * answer, so nothing is scored. */
+#define NO_VERDICT (-3)
+
 struct verdict {
     double score;     /* in [0, 1] */
     char *extracted;  /* owned: the answer as found in the text, or NULL */
     const char *rule; /* how it was found, or why there is none; static text */
     char *parsed;     /* owned: its tree, where a verifier reads formulas, else NULL */
     const char *compared; /* what decided, where there are several ways; static, or NULL */
+    char *detail;   /* owned: what failed, for people, or NULL */
+    double seconds; /* of CPU, used by the programs that were run; 0 = none were */
 };
 void verdict_release(struct verdict *v);
+/* As `verdict` in a record, in the cache and from a worker.  New reference. */
+json_t *verdict_to_json(const struct verdict *v);
+int verdict_from_json(const json_t *obj, struct verdict *out, struct err *err) WARN_UNUSED;
 
 struct verifier {
     const char *name;
@@ -41,6 +54,8 @@ struct verifier {
                  struct err *err);
     /* Do two extracted answers say the same?  For votes. */
     bool (*same)(const char *a, const char *b);
+    bool whole_truth; /* a list is one truth (tests), not several of which any will do */
+    void (*settings)(struct strbuf *out); /* adds the options that verdicts depend on; or NULL */
 };
 
 /* NULL if there is none of that name. */

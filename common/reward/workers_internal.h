@@ -1,0 +1,27 @@
+/* workers_internal.h - between workers.c (the parent), nursery.c and worker_loop.c. */
+#ifndef TP_REWARD_WORKERS_INTERNAL_H
+#define TP_REWARD_WORKERS_INTERNAL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "reward/workers.h"
+
+/* Messages are a length (uint32, native order) and a JSON object. */
+int message_send(int fd, const json_t *obj);
+json_t *message_receive(int fd, uint32_t limit); /* NULL: the other side is gone */
+json_t *request_make(const struct verifier *v, const struct answer *a, const json_t *truth);
+noreturn void worker_main(int fd);
+
+/* The nursery forks workers and buries them.  Not for several threads at once. */
+struct nursery {
+    pid_t pid;
+    int fd;
+};
+int nursery_open(struct nursery *n, struct err *err) WARN_UNUSED;
+int nursery_spawn(struct nursery *n, pid_t *pid, int *fd, struct err *err) WARN_UNUSED;
+/* Kills it if it lives; its wait status, or -1. */
+int nursery_bury(struct nursery *n, pid_t pid);
+void nursery_close(struct nursery *n);
+
+#endif
