@@ -25,7 +25,7 @@ ROOMS   ?= base data net model gen train reward mix report
 .PHONY: all
 all:
 
-PKGS     = jansson libarchive libcurl libpcre2-8 libutf8proc libxxhash libzstd
+PKGS     = jansson libarchive libcurl libpcre2-8 libseccomp libutf8proc libxxhash libzstd
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
            -Wformat=2 -Wcast-qual -Wnull-dereference -Wundef
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -182,12 +182,17 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(REF_OBJ) $(LIB)
 # ---- tests -------------------------------------------------------------------------------------
 
 .PHONY: units check check-long check-emu verifier-report asan bench
-units: $(UNITS) $(B)/net/fault_server $(if $(X86),$(EMU_BUILDS:%=$(B)/plugins/%))
+units: $(UNITS) $(B)/net/fault_server $(B)/sandbox/escape $(if $(X86),$(EMU_BUILDS:%=$(B)/plugins/%))
 
 # The server that tests/fault/http-faults.sh and test_net talk to.
 $(B)/net/%: tests/net/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(BASE_CFLAGS) -o $@ $< -lpthread
+
+# The hostile program of test_sandbox: alone, so that it runs where there is nothing else.
+$(B)/sandbox/escape: $(wildcard tests/sandbox/*.c) tests/sandbox/escape.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c17 -O1 $(WARN) $(WERROR) -static -o $@ $(filter %.c,$^) -lpthread
 
 # Every check prints one line a test and the runner adds them up: "N passed, N failed, N skipped".
 check: all units | build/test.deps
@@ -229,7 +234,7 @@ build/thinkpipe-gpu.tar.gz: all units $(B)/bench/bench_gpu $(B)/bench/bench_mode
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 
 DEB_BUILD = gcc libc6-dev make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
-            libxxhash-dev libzstd-dev libutf8proc-dev libflint-dev libflint-arb-dev
+            libseccomp-dev libxxhash-dev libzstd-dev libutf8proc-dev libflint-dev libflint-arb-dev
 DEB_TEST  = g++ jq zstd mandoc
 # Text that Debian ships, used by the quickstart as its domains.
 DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc
