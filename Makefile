@@ -109,6 +109,9 @@ $(B)/%.o: %.c
 # Loops over all weights of a model, worth vector code.
 $(B)/common/data/ggml.o $(B)/common/data/ggml_k.o $(B)/common/model/convert_tensor.o: OPTIM = -O3
 
+# It holds these files.
+$(B)/common/reward/code_python.o: $(wildcard common/reward/python/*.py)
+
 define ISA_RULE
 $(B)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 	@mkdir -p $$(@D)

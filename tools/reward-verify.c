@@ -1,6 +1,7 @@
 /* reward-verify - add a reward to every response by checking its answer. */
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "reward/code.h"
 #include "reward/judge.h"
 
 static const struct tool tool = {
@@ -29,7 +30,8 @@ int main(int argc, char **argv)
         OPT_LIST(
             0, "verifier", &o.verifiers, "NAME[:WEIGHT]",
             "use this verifier instead of the record's 'dataset'; may be repeated: math, "
-            "strict_math, gsm8k, string_matcher, exact, countdown, format, random:P, incorrect, majority"),
+            "strict_math, gsm8k, string_matcher, exact, countdown, format, code, code_stdio, "
+            "random:P, incorrect, majority"),
         OPT_FLAG(0, "whole-text", &o.whole_text,
                  "judge the thinking, too, not only what follows </think>"),
         OPT_INT(0, "workers", &o.workers, "N",
@@ -39,6 +41,7 @@ int main(int argc, char **argv)
         OPT_STR(0, "unverified", &o.unverified, "FILE",
                 "set records aside on which there is no verdict, instead of stopping"),
         OPT_STR(0, "cache", &o.cache, "DIR", "keep verdicts there, and use those that are there"),
+        OPT_TABLE(code_option_table),
         OPT_GROUP("Reward"),
         OPT_FLOAT(0, "scale", &o.scale, "X", "multiply the weighted sum of the scores by X", -1e9,
                   1e9),
@@ -48,7 +51,7 @@ int main(int argc, char **argv)
         OPT_FLOAT(0, "filter", &o.filter_min, "MIN", "drop records with a reward below MIN", -1e18,
                   1e18),
         OPT_FLAG(0, "explain", &o.explain,
-                 "add 'verdict': score, extracted answer, its formula, and what decided"),
+                 "add 'verdict': score, extracted answer, what decided, for programs the time"),
         OPT_TABLE(jsonl_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "reward/code.h"
 #include "reward/countdown.h"
 #include "reward/extract.h"
 #include "reward/mathtext.h"
@@ -337,6 +338,8 @@ static const struct verifier verifiers[] = {
     {"exact", true, judge_exact, exact_same, false, NULL},
     {"countdown", true, judge_countdown, countdown_same, false, NULL},
     {"format", false, judge_format, exact_same, false, NULL},
+    {"code", false, judge_code, code_same, true, code_settings},
+    {"code_stdio", true, judge_code_stdio, code_same, true, code_settings},
 };
 
 const struct verifier *verifier_find(const char *name)
@@ -350,5 +353,5 @@ const struct verifier *verifier_find(const char *name)
 
 const char *verifier_names(void)
 {
-    return "math, strict_math, gsm8k, string_matcher, exact, countdown, format";
+    return "math, strict_math, gsm8k, string_matcher, exact, countdown, format, code, code_stdio";
 }
