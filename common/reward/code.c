@@ -1,6 +1,7 @@
 /* code.c - the verifiers `code` and `code_stdio`. */
 #include "reward/code.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,12 +129,21 @@ static void write_verdict(struct code_outcome *o, int n_tests, struct verdict *v
                               : xasprintf("%d of %d tests", o->n_passed, n_tests);
 }
 
+static bool defines(const char *code, const char *name)
+{
+    char *def = xasprintf("def %s", name);
+    size_t n = strlen(def);
+    const char *p = strstr(code, def);
+    while (p && (isalnum((unsigned char)p[n]) || p[n] == '_'))
+        p = strstr(p + 1, def);
+    free(def);
+    return p != NULL;
+}
+
 /* HumanEval's answers may be what follows the prompt. */
 static char *whole_program(const struct code_task *t, const char *code)
 {
-    char *def = xasprintf("def %s", t->entry);
-    bool completes = *t->prompt && t->language == CODE_PYTHON && !strstr(code, def);
-    free(def);
+    bool completes = *t->prompt && t->language == CODE_PYTHON && !defines(code, t->entry);
     return completes ? xasprintf("%s%s", t->prompt, code) : xstrdup(code);
 }
 

@@ -179,13 +179,12 @@ static struct span first_error(const struct strbuf *text)
     return s;
 }
 
-int code_compile_c(const struct sandbox *s, const char *source, size_t n, struct strbuf *binary,
+/* binary is empty where there is an error; then o says which. */
+static int compile(const struct sandbox *s, const char *source, size_t n, struct strbuf *binary,
                    struct code_outcome *o, struct err *err)
 {
     static const char *const argv[] = {
-        "/bin/sh", "-c",
-        "[ -x /usr/bin/gcc ] || exit 99; /usr/bin/gcc -std=gnu11 -O1 -w -o main main.c -lm && "
-        "cat main", NULL};
+        "/bin/sh", "-c", "/usr/bin/gcc -std=gnu11 -O1 -w -o main main.c -lm && cat main", NULL};
     struct sandbox_limits l = sandbox_default_limits;
     struct sandbox_file file = {"main.c", source, n};
     struct sandbox_program p = {.argv = argv, .files = &file, .n_files = 1};
@@ -194,18 +193,41 @@ int code_compile_c(const struct sandbox *s, const char *source, size_t n, struct
     if (sandbox_run(s, &l, &p, &r, 1, err) < 0)
         return NO_VERDICT;
     o->seconds += r.cpu_seconds;
-    int rc = 0;
-    if (r.end == SANDBOX_EXITED && r.code == 99) {
-        err_set(err, "/usr/bin/gcc is not installed");
-        rc = NO_VERDICT;
-    } else if (r.end == SANDBOX_EXITED && r.code == 0) {
+    if (r.end == SANDBOX_EXITED && r.code == 0) {
         strbuf_add(binary, r.out.buf, r.out.len);
     } else {
         struct span why = first_error(&r.err);
         code_failed(o, "not-compiled", "%.*s", (int)(why.n < 400 ? why.n : 400), why.start);
     }
     sandbox_result_release(&r);
+    return 0;
+}
+
+/* Once a process: a compiler that is not there, or does not work, says nothing about programs. */
+static int check_compiler(const struct sandbox *s, struct err *err)
+{
+    static bool works;
+    static const char program[] = "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
+    struct code_outcome o = {0};
+    struct strbuf binary = {0};
+    if (works)
+        return 0;
+    int rc = compile(s, program, strlen(program), &binary, &o, err);
+    works = rc == 0 && binary.len > 0;
+    if (rc == 0 && !works) {
+        err_set(err, "/usr/bin/gcc is not there or does not work: %s", o.detail.buf);
+        rc = NO_VERDICT;
+    }
+    strbuf_release(&binary);
+    strbuf_release(&o.detail);
     return rc;
+}
+
+int code_compile_c(const struct sandbox *s, const char *source, size_t n, struct strbuf *binary,
+                   struct code_outcome *o, struct err *err)
+{
+    int rc = check_compiler(s, err);
+    return rc < 0 ? rc : compile(s, source, n, binary, o, err);
 }
 
 /* Compiles and runs; lines is empty where that did not work. */

@@ -45,6 +45,7 @@ bool code_ended_well(struct code_outcome *o, const struct sandbox_result *r, int
 /* 0, -1 = the tests are unusable, NO_VERDICT. */
 int code_run_python(const struct sandbox *s, const struct code_task *t, const char *source,
                     struct code_outcome *out, struct err *err);
+int code_check_python(const struct sandbox *s, struct err *err);
 int code_run_c(const struct sandbox *s, const struct code_task *t, const char *source,
                struct code_outcome *out, struct err *err);
 int code_run_stdio(const struct sandbox *s, const struct code_task *t, const char *source,

@@ -9,7 +9,7 @@
 
 #define PYTHON "/usr/bin/python3"
 /* As -I -S, but the environment counts, which is the sandbox's: strings hash alike in every run. */
-#define ISOLATED "-sSP"
+#define ISOLATED "-sS"
 
 /* A file of the source tree as bytes of the program. */
 #define EMBED(name, path)                                                                          \
@@ -135,16 +135,24 @@ static int open_channels(int tests[2], int solution[2], struct err *err)
     return 0;
 }
 
-int code_run_python(const struct sandbox *s, const struct code_task *t, const char *source,
-                    struct code_outcome *out, struct err *err)
+static struct strbuf tests_harness, solution_harness;
+
+/* Also the check that Python is there and works. */
+int code_check_python(const struct sandbox *s, struct err *err)
 {
-    static struct strbuf tests_harness, solution_harness;
-    struct strbuf sections = {0};
-    struct sandbox_result r[2];
-    int tests[2], solution[2];
     int rc = compile_harness(s, python_tests_bytes, python_tests_end, &tests_harness, err);
     if (rc == 0)
         rc = compile_harness(s, python_solution_bytes, python_solution_end, &solution_harness, err);
+    return rc;
+}
+
+int code_run_python(const struct sandbox *s, const struct code_task *t, const char *source,
+                    struct code_outcome *out, struct err *err)
+{
+    struct strbuf sections = {0};
+    struct sandbox_result r[2];
+    int tests[2], solution[2];
+    int rc = code_check_python(s, err);
     if (rc == 0)
         rc = open_channels(tests, solution, err);
     if (rc < 0)
@@ -157,10 +165,11 @@ int code_run_python(const struct sandbox *s, const struct code_task *t, const ch
     struct sandbox_file solution_files[] = {
         {"harness.pyc", solution_harness.buf, solution_harness.len},
         {"solution.py", source, strlen(source)},
+        {"prompt.py", t->prompt, strlen(t->prompt)},
     };
     struct sandbox_program p[2] = {
         {.argv = run_argv, .files = tests_files, .n_files = 2, .channel = tests},
-        {.argv = run_argv, .files = solution_files, .n_files = 2, .channel = solution},
+        {.argv = run_argv, .files = solution_files, .n_files = 3, .channel = solution},
     };
     rc = code_run(s, p, r, 2, out, err);
     strbuf_release(&sections);

@@ -98,13 +98,14 @@ static int run_test(const struct sandbox *s, const struct code_task *t, int i,
 int code_run_stdio(const struct sandbox *s, const struct code_task *t, const char *source,
                    struct code_outcome *o, struct err *err)
 {
-    static const char *const python[] = {"/usr/bin/python3", "-sSP", "main.py", NULL};
+    static const char *const python[] = {"/usr/bin/python3", "-sS", "main.py", NULL};
     static const char *const compiled[] = {"/box/main", NULL};
     bool c = t->language == CODE_C;
     struct strbuf binary = {0};
     struct sandbox_file file = {"main.py", source, strlen(source)};
     struct sandbox_program p = {.argv = python, .files = &file, .n_files = 1};
-    int rc = c ? code_compile_c(s, source, strlen(source), &binary, o, err) : 0;
+    int rc = c ? code_compile_c(s, source, strlen(source), &binary, o, err)
+               : code_check_python(s, err);
     if (c) {
         file = (struct sandbox_file){"main", binary.buf, binary.len};
         p.argv = compiled;

@@ -25,7 +25,7 @@
  *
  *     struct sandbox *s = sandbox_open(&err);
  *     struct sandbox_limits limits = sandbox_default_limits;
- *     const char *argv[] = {"/usr/bin/python3", "-sSP", "main.py", NULL};
+ *     const char *argv[] = {"/usr/bin/python3", "-sS", "main.py", NULL};
  *     struct sandbox_file file = {"main.py", text, strlen(text)};
  *     struct sandbox_program p = {.argv = argv, .files = &file, .n_files = 1};
  *     struct sandbox_result r;

@@ -9,6 +9,8 @@ cat >in.jsonl <<'END'
 {"id":"c","completion":"~~~\ndef f(x): return x*x\n~~~~\n```\nprint(f(3))\n```","ground_truth":{"tests":"assert f(3) == 9","entry_point":"f"}}
 {"id":"d","completion":"```python\ndef f(x):\n    return x*x","ground_truth":"[\"assert f(3) == y\", \"assert f(4) == 16\"]","test_setup_code":"y = 9"}
 {"id":"e","prompt":"def f(x):\n    \"\"\"The square.\"\"\"\n","completion":"    return x*x","entry_point":"f","test":"def check(candidate):\n    assert candidate(3) == 9\n"}
+{"id":"e2","prompt":"from typing import List\ndef one() -> int:\n    return 1\ndef f(x: List[int]) -> int:\n    \"\"\"One more.\"\"\"\n","completion":"```python\ndef f(x: List[int]) -> int:\n    return len(x) + one()\n```","entry_point":"f","test":"def check(candidate):\n    assert candidate([3]) == one() + 1\n"}
+{"id":"e3","prompt":"Please","completion":"```python\ndef f(x): return x*x\n```","entry_point":"f","test":"def check(candidate):\n    assert candidate(3) == 9\n"}
 {"id":"f","completion":"```\ndef f(x): return x*x","test_list":["assert f(3) == 9"]}
 {"id":"g","completion":"","ground_truth":"assert f(3) == 9"}
 {"id":"h","completion":"def f(x) return x*x","ground_truth":"assert f(3) == 9"}
@@ -19,7 +21,7 @@ END
 reward-verify -q --verifier code --code-seconds 0.5 --explain in.jsonl |
     jq -c '[.id, .reward, .verdict.code.rule, .verdict.code.compared, .verdict.code.detail]'
 echo "share:"
-sed -n '2p;10p' in.jsonl | reward-verify -q --verifier code --code-seconds 0.5 --code-share |
+sed -n '2p;12p' in.jsonl | reward-verify -q --verifier code --code-seconds 0.5 --code-share |
     jq -c '[.id, .reward]'
 echo "stdio:"
 cat >io.jsonl <<'END'

@@ -160,28 +160,6 @@ static void look_around(const char *unused)
     tried("/usr/sbin", open("/usr/sbin", O_RDONLY | O_DIRECTORY));
 }
 
-/* Code that it brought along. */
-static void run_own_code(const char *unused)
-{
-    char bytes[65536];
-    ssize_t n;
-    (void)unused;
-    int from = open("/usr/bin/true", O_RDONLY), to = open("own", O_CREAT | O_WRONLY, 0700);
-    while ((n = read(from, bytes, sizeof bytes)) > 0) {
-        if (write(to, bytes, (size_t)n) != n)
-            return;
-    }
-    close(to);
-    pid_t pid = fork();
-    int status = 0;
-    if (pid == 0) {
-        execl("./own", "own", (char *)NULL);
-        _exit(99);
-    }
-    waitpid(pid, &status, 0);
-    escaped_if(pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0, "ran its own file");
-}
-
 static void read_keys(const char *unused)
 {
     (void)unused;
@@ -240,7 +218,7 @@ const struct attack file_attacks[] = {
     {"write-by-link", write_by_link}, {"move-canary", move_canary},
     {"change-canary", change_canary}, {"make-devices", make_devices},
     {"leave-root", leave_root},       {"look-around", look_around},
-    {"run-own-code", run_own_code},   {"read-keys", read_keys},
+    {"read-keys", read_keys},
     {"use-descriptors", use_descriptors}, {"read-name", read_name},
     {"become-root", become_root},     {NULL, NULL},
 };

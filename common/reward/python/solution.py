@@ -57,10 +57,18 @@ def next_of(x):
 
 
 def load():
-    with open("solution.py", "rb") as f:
-        source = f.read()
-    exec(compile(source, "solution.py", "exec"), module.__dict__)
+    try:
+        run_file("prompt.py")  # imports and helpers that the solution takes for granted
+    except BaseException:
+        pass  # prose
+    run_file("solution.py")
     return [name for name in module.__dict__ if name[:2] != "__"]
+
+
+def run_file(name):
+    with open(name, "rb") as f:
+        source = f.read()
+    exec(compile(source, name, "exec"), module.__dict__)
 
 
 posix = sys.modules["posix"]

@@ -58,7 +58,7 @@ def run_prompt():
     text, prompt = prompt, ""
     try:
         exec(compile(text, "prompt", "exec"), names)
-    except SyntaxError:
+    except Exception:
         pass  # prose
     names.pop(entry, None)  # the stub
 
