@@ -11,18 +11,22 @@ static const char *text_of(const json_t *obj, const char *key)
     return text ? text : "";
 }
 
-static int read_language(const json_t *obj, struct code_task *t, struct err *err)
+static enum code_language language_of(const json_t *obj)
 {
-    const json_t *value = json_object_get(obj, "language");
-    const char *name = json_string_value(value);
-    if (!value || json_is_null(value))
-        return 0;
-    if (name && (strcmp(name, "python") == 0 || strcmp(name, "python3") == 0))
-        t->language = CODE_PYTHON;
-    else if (name && strcmp(name, "c") == 0)
-        t->language = CODE_C;
-    else
-        return err_set(err, "'language' is '%s', expected python or c", name ? name : "");
+    const char *name = text_of(obj, "language");
+    if (strcmp(name, "python") == 0 || strcmp(name, "python3") == 0)
+        return CODE_PYTHON;
+    return strcmp(name, "c") == 0 ? CODE_C : CODE_UNKNOWN;
+}
+
+/* A record's own `language` may be English. */
+static int read_language(const json_t *record, const json_t *truth, struct code_task *t,
+                         struct err *err)
+{
+    const json_t *own = json_object_get(truth, "language");
+    t->language = language_of(own ? truth : record);
+    if (own && !json_is_null(own) && t->language == CODE_UNKNOWN)
+        return err_set(err, "'language' is '%s', expected python or c", text_of(truth, "language"));
     return 0;
 }
 
@@ -131,9 +135,7 @@ int code_task_read(const struct answer *a, const json_t *truth, bool stdio, stru
 {
     *out = (struct code_task){.entry = "", .prompt = "", .setup = ""};
     truth = unpack(truth, out);
-    int rc = read_language(json_is_object(truth) && json_object_get(truth, "language") ? truth
-                                                                                     : a->record,
-                           out, err);
+    int rc = read_language(a->record, truth, out, err);
     if (rc == 0)
         rc = stdio ? read_streams(truth, out, err) : read_asserts(a->record, truth, out, err);
     if (rc < 0)

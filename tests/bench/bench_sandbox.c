@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,12 +67,24 @@ static bool run_bwrap(const char *const *argv)
     return run_plain(all);
 }
 
-/* Runs a second of n processes together. */
-static double rate(bool (*run)(const char *const *), const char *const *argv, int n, double seconds)
+static double cpu_of_children(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_CHILDREN, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+struct speed {
+    double rate; /* runs a second of n processes together */
+    double cpu;  /* seconds of CPU a run, which says something on a busy machine, too */
+};
+
+static struct speed measure(bool (*run)(const char *const *), const char *const *argv, int n, double seconds)
 {
     long *counts = mmap(NULL, (size_t)n * sizeof *counts, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    double begin = now();
+    double begin = now(), cpu = cpu_of_children();
     long sum = 0;
     for (int i = 0; i < n; i++) {
         if (fork() != 0)
@@ -91,12 +104,14 @@ static double rate(bool (*run)(const char *const *), const char *const *argv, in
     for (int i = 0; i < n; i++)
         sum = counts[i] < 0 || sum < 0 ? -1 : sum + counts[i];
     munmap(counts, (size_t)n * sizeof *counts);
-    return sum < 0 ? 0 : (double)sum / passed;
+    if (sum <= 0)
+        return (struct speed){0, 0};
+    return (struct speed){(double)sum / passed, (cpu_of_children() - cpu) / (double)sum};
 }
 
 static int by_size(const void *a, const void *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    double x = ((const struct speed *)a)->rate, y = ((const struct speed *)b)->rate;
     return (x > y) - (x < y);
 }
 
@@ -123,7 +138,7 @@ int main(int argc, char **argv)
         const char *name;
         const char *const *argv;
     } programs[] = {{"static program", static_argv}, {"python3 -I -S", python_argv}};
-    static double rates[2][3][MAX_ROUNDS];
+    static struct speed speeds[2][3][MAX_ROUNDS];
     int n = argc > 1 ? atoi(argv[1]) : 2, rounds = argc > 2 ? atoi(argv[2]) : 5;
     double seconds = argc > 3 ? atof(argv[3]) : 1;
     struct err err = {0};
@@ -137,16 +152,18 @@ int main(int argc, char **argv)
         for (int p = 0; p < 2; p++) {
             for (int w = 0; w < 3; w++) {
                 if (w < 2 || access("/usr/bin/bwrap", X_OK) == 0)
-                    rates[p][w][k] = rate(ways[w].run, programs[p].argv, n, seconds);
+                    speeds[p][w][k] = measure(ways[w].run, programs[p].argv, n, seconds);
             }
         }
     }
-    printf("%d processes, median (least to most) of %d rounds, runs a second\n", n, rounds);
+    printf("%d processes, medians (least to most) of %d rounds\n", n, rounds);
     for (int p = 0; p < 2; p++) {
         for (int w = 0; w < 3; w++) {
-            qsort(rates[p][w], (size_t)rounds, sizeof(double), by_size);
-            printf("%-15s %-11s %7.0f (%.0f to %.0f)\n", programs[p].name, ways[w].name,
-                   rates[p][w][rounds / 2], rates[p][w][0], rates[p][w][rounds - 1]);
+            struct speed *x = speeds[p][w];
+            qsort(x, (size_t)rounds, sizeof *x, by_size);
+            printf("%-15s %-11s %6.0f runs/s (%.0f to %.0f) %7.2f ms of CPU a run\n",
+                   programs[p].name, ways[w].name, x[rounds / 2].rate, x[0].rate,
+                   x[rounds - 1].rate, x[rounds / 2].cpu * 1e3);
         }
     }
     unlink(PROGRAM);

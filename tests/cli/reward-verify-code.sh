@@ -12,6 +12,7 @@ cat >in.jsonl <<'END'
 {"id":"e2","prompt":"from typing import List\ndef one() -> int:\n    return 1\ndef f(x: List[int]) -> int:\n    \"\"\"One more.\"\"\"\n","completion":"```python\ndef f(x: List[int]) -> int:\n    return len(x) + one()\n```","entry_point":"f","test":"def check(candidate):\n    assert candidate([3]) == one() + 1\n"}
 {"id":"e3","prompt":"Please","completion":"```python\ndef f(x): return x*x\n```","entry_point":"f","test":"def check(candidate):\n    assert candidate(3) == 9\n"}
 {"id":"f","completion":"```\ndef f(x): return x*x","test_list":["assert f(3) == 9"]}
+{"id":"f2","completion":"def f(x): return x*x","ground_truth":"assert f(3) == 9","language":"en"}
 {"id":"g","completion":"","ground_truth":"assert f(3) == 9"}
 {"id":"h","completion":"def f(x) return x*x","ground_truth":"assert f(3) == 9"}
 {"id":"i","completion":"def f(x): return undefined","ground_truth":"assert f(3) == 9"}
@@ -21,7 +22,7 @@ END
 reward-verify -q --verifier code --code-seconds 0.5 --explain in.jsonl |
     jq -c '[.id, .reward, .verdict.code.rule, .verdict.code.compared, .verdict.code.detail]'
 echo "share:"
-sed -n '2p;12p' in.jsonl | reward-verify -q --verifier code --code-seconds 0.5 --code-share |
+sed -n '2p;13p' in.jsonl | reward-verify -q --verifier code --code-seconds 0.5 --code-share |
     jq -c '[.id, .reward]'
 echo "stdio:"
 cat >io.jsonl <<'END'
@@ -39,7 +40,7 @@ bad '{"completion":"x"}'
 bad '{"completion":"x","ground_truth":[]}'
 bad '{"completion":"x","ground_truth":[1]}'
 bad '{"completion":"x","ground_truth":"assert f( =="}'
-bad '{"completion":"x","ground_truth":"assert 1","language":"cobol"}'
+bad '{"completion":"x","ground_truth":{"tests":"assert 1","language":"cobol"}}'
 bad '{"completion":"int f(void) { return 1; }","ground_truth":"assert(f());","language":"c"}'
 bad '{"completion":"int f(void) { return 1; }","ground_truth":"assert(f() == X);","language":"c"}'
 bad '{"completion":"x","ground_truth":"4"}' code_stdio
