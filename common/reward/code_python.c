@@ -11,11 +11,10 @@
 /* As -I -S, but the environment counts, which is the sandbox's: strings hash alike in every run. */
 #define ISOLATED "-sS"
 
-/* A file of the source tree as bytes of the program. */
+/* A text file of the source tree as a string of the program. */
 #define EMBED(name, path)                                                                          \
-    __asm__(".pushsection .rodata\n" #name "_bytes:\n.incbin \"" path "\"\n" #name "_end:\n"       \
-            ".byte 0\n.popsection\n");                                                             \
-    extern const char name##_bytes[], name##_end[]
+    __asm__(".pushsection .rodata\n" #name ":\n.incbin \"" path "\"\n.byte 0\n.popsection\n");      \
+    extern const char name[]
 
 EMBED(python_peer, "common/reward/python/peer.py");
 EMBED(python_solution, "common/reward/python/solution.py");
@@ -30,8 +29,8 @@ static const char compile_script[] =
     "sys.stdout.buffer.write(e.MAGIC_NUMBER + bytes(12) + marshal.dumps(code))\n";
 
 /* Once a process: compiling takes longer than all the rest of a run. */
-static int compile_harness(const struct sandbox *s, const char *from, const char *to,
-                           struct strbuf *out, struct err *err)
+static int compile_harness(const struct sandbox *s, const char *text, struct strbuf *out,
+                           struct err *err)
 {
     struct strbuf source = {0};
     struct sandbox_result r;
@@ -39,9 +38,9 @@ static int compile_harness(const struct sandbox *s, const char *from, const char
     static const char *const argv[] = {PYTHON, ISOLATED, "-c", compile_script, NULL};
     if (out->len)
         return 0;
-    strbuf_add(&source, python_peer_bytes, (size_t)(python_peer_end - python_peer_bytes));
+    strbuf_adds(&source, python_peer);
     strbuf_addc(&source, '\n');
-    strbuf_add(&source, from, (size_t)(to - from));
+    strbuf_adds(&source, text);
     struct sandbox_file file = {"harness.py", source.buf, source.len};
     struct sandbox_program p = {.argv = argv, .files = &file, .n_files = 1};
     int rc = sandbox_run(s, &l, &p, &r, 1, err);
@@ -140,9 +139,9 @@ static struct strbuf tests_harness, solution_harness;
 /* Also the check that Python is there and works. */
 int code_check_python(const struct sandbox *s, struct err *err)
 {
-    int rc = compile_harness(s, python_tests_bytes, python_tests_end, &tests_harness, err);
+    int rc = compile_harness(s, python_tests, &tests_harness, err);
     if (rc == 0)
-        rc = compile_harness(s, python_solution_bytes, python_solution_end, &solution_harness, err);
+        rc = compile_harness(s, python_solution, &solution_harness, err);
     return rc;
 }
 

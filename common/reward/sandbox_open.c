@@ -23,7 +23,7 @@ const char *sandbox_layer_name(unsigned layer)
     static const char *const names[] = {
         "user namespace", "pid namespace", "mount namespace", "network namespace",
         "IPC namespace",  "UTS namespace", "Landlock",        "seccomp",
-        "resource limits", "size of " BOX, "environment",     "descriptors",
+        "resource limits", "size of /box", "environment",     "descriptors",
         "watch over /proc",
     };
     unsigned i = (unsigned)__builtin_ctz(layer);
