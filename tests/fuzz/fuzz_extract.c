@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "reward/extract.h"
+#include "reward/code_internal.h"
 #include "reward/verifier.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,6 +34,29 @@ static void judge(const char *name, const char *text, const json_t *truth)
     verdict_release(&v);
 }
 
+/* Programs: the block lies inside the text, an output is the same as itself, and tests in any form
+ * are read or refused. */
+static void check_code(const char *text)
+{
+    struct code_block block;
+    struct answer a = {.text = text, .whole = text};
+    json_t *truth = json_string(text);
+    if (code_extract(text, "f", &block) &&
+        (block.text.start < text || block.text.start + block.text.n > text + strlen(text)))
+        abort();
+    if (!code_output_same(text, text))
+        abort();
+    for (int stdio = 0; truth && stdio < 2; stdio++) {
+        struct code_task task;
+        struct err err = {0};
+        if (code_task_read(&a, truth, stdio, &task, &err) == 0)
+            code_task_release(&task);
+        else if (!err.set)
+            abort();
+    }
+    json_decref(truth);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span s;
@@ -46,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_span(text, extract_number(text, false, &s), &s, "number");
     check_span(text, extract_number(text, true, &s), &s, "fraction");
     check_span(text, extract_whole(text, &s), &s, "whole");
+    check_code(text);
     json_t *truth = json_string("42");
     judge("math", text, truth);
     judge("strict_math", text, truth);

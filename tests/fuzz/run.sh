@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 name=$1 seconds=${2:-600} folder=${3:-build/fuzz/$1} longest=4096
 mkdir -p "$folder/corpus"
-packages="jansson libarchive libcurl libpcre2-8 libutf8proc libxxhash libzstd"
+packages="jansson libarchive libcurl libpcre2-8 libseccomp libutf8proc libxxhash libzstd"
 # shellcheck disable=SC2046
 clang -std=c17 -O1 -g -D_GNU_SOURCE -I. -Icommon -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$folder/fuzz" "tests/fuzz/fuzz_$name.c" \
