@@ -11,18 +11,29 @@
 struct sequences {
     struct dev *dev;
     const struct attention_args *a;
-    int64_t dim;
+    struct head head;
     int64_t *first_key; /* [n_seqs + 1]: rows of keys of the sequences before */
     int64_t *first_block; /* [n_seqs + 1]: blocks of queries of the sequences before */
     float *kv;
 };
 
+/* One (sequence, key head): lines of K, columns of V, with zeros up to whole blocks. */
+struct keys {
+    float *k, *v;
+};
+
+/* Floats of one key and its value. */
+static int64_t key_floats(const struct head *h)
+{
+    return h->width + h->dim / h->per;
+}
+
 static struct keys keys_of(const struct sequences *j, int64_t seq, int64_t head)
 {
     int64_t n = j->first_key[seq + 1] - j->first_key[seq];
     int64_t before = j->first_key[seq] * j->a->n_kv_heads + head * n;
-    float *k = j->kv + 2 * before * j->dim;
-    return (struct keys){k, k + n * j->dim, j->dim, j->a->head_dim};
+    float *k = j->kv + before * key_floats(&j->head);
+    return (struct keys){k, k + n * j->head.width};
 }
 
 static void copy_sequence(void *arg, int64_t i, int thread)
@@ -33,32 +44,39 @@ static void copy_sequence(void *arg, int64_t i, int thread)
     int64_t rows = j->first_key[seq + 1] - j->first_key[seq];
     int64_t len = a->seq_start[seq + 1] - a->seq_start[seq];
     struct keys kv = keys_of(j, seq, head);
+    struct rows k = {a->k, j->dev->dtype, a->seq_start[seq] * a->kv_stride + head * a->head_dim,
+                     a->kv_stride};
+    struct rows v = {a->v, k.dtype, k.at, k.stride};
     (void)thread;
-    for (int64_t r = 0; r < len; r++) {
-        int64_t at = (a->seq_start[seq] + r) * a->kv_stride + head * a->head_dim;
-        load_row(kv.k + r * kv.dim, a->k, j->dev->dtype, at, a->head_dim);
-        load_row(kv.v + r * kv.dim, a->v, j->dev->dtype, at, a->head_dim);
-    }
-    memset(kv.k + len * kv.dim, 0, (size_t)((rows - len) * kv.dim) * sizeof(float));
-    memset(kv.v + len * kv.dim, 0, (size_t)((rows - len) * kv.dim) * sizeof(float));
+    load_lines(kv.k, &j->head, &k, len, rows, 1);
+    load_columns(kv.v, &j->head, &v, len, rows, 1);
 }
 
-/* Scores to exponentials; each lane's sum and maximum. */
-static void exponentials(float *s, int64_t n_keys, float *sum, float *max)
+/* Scores to exponentials (pairs of keys, in half as many rows); each lane's sum, and maximum as scaled. */
+static void exponentials(const struct head *h, float *s, int64_t n_keys, float *sum, float *max)
 {
+    const vf scale = vset(h->score_scale);
     vf m[2], part[LANES][2];
     m[0] = m[1] = vset(-INFINITY);
     for (int64_t j = 0; j < n_keys; j++)
         for (int i = 0; i < 2; i++)
             m[i] = vmax(m[i], vload(s + j * QB + i * VW));
+    for (int i = 0; i < 2; i++)
+        m[i] *= scale;
     memset(part, 0, sizeof part);
     for (int64_t j = 0; j < n_keys; j += LANES)
-        for (int64_t l = 0; l < LANES; l++)
+        for (int64_t l = 0; l < LANES; l += 2)
             for (int i = 0; i < 2; i++) {
                 float *x = s + (j + l) * QB + i * VW;
-                vf e = vexp(vload(x) - m[i]);
-                vstore(x, e);
+                vf e = vexp(vfma(vload(x), scale, -m[i])), next = vexp(vfma(vload(x + QB), scale, -m[i]));
                 part[l][i] += e;
+                part[l + 1][i] += next;
+                if (h->pairs) {
+                    vstore(s + (j + l) / 2 * QB + i * VW, vpair(e, next));
+                } else {
+                    vstore(x, e);
+                    vstore(x + QB, next);
+                }
             }
     for (int step = LANES / 2; step; step /= 2)
         for (int l = 0; l < step; l++)
@@ -70,9 +88,9 @@ static void exponentials(float *s, int64_t n_keys, float *sum, float *max)
     }
 }
 
-static size_t attend_scratch(int64_t longest, int64_t dim)
+static size_t attend_scratch(int64_t longest, const struct head *h)
 {
-    return (size_t)((3 * dim + round_up(longest, LANES)) * QB) * sizeof(float);
+    return (size_t)((2 * h->width + h->dim + round_up(longest, LANES)) * QB) * sizeof(float);
 }
 
 /* n <= QB queries of one head, at positions from pos of the sequence that starts at row0. */
@@ -80,25 +98,26 @@ static void attend(const struct sequences *j, const struct keys *kv, int64_t row
                    int64_t n, int64_t head, float *scratch)
 {
     const struct attention_args *a = j->a;
-    float *x = scratch, *t = x + QB * kv->dim, *out = t + QB * kv->dim, *s = out + QB * kv->dim;
+    const struct head *h = &j->head;
+    float *x = scratch, *t = x + QB * h->width, *out = t + QB * h->width, *s = out + QB * h->dim;
     float sum[QB], max[QB];
     struct key_span keys = keys_seen(pos, n, a->window);
     int64_t row = row0 + pos;
-    load_queries(x, a->q, j->dev->dtype, row * a->q_stride + head * a->head_dim, a->q_stride, n,
-                 (float)a->scale, kv);
-    transpose_queries(t, x, kv->dim);
-    key_products(kv, kv->k, t, keys, s);
+    struct rows q = {a->q, j->dev->dtype, row * a->q_stride + head * a->head_dim, a->q_stride};
+    load_lines(x, h, &q, n, QB, h->q_scale);
+    transpose_queries(t, x, h->width);
+    key_products(h, kv->k, t, keys, s);
     mask_scores(s, keys, pos, a->window);
-    exponentials(s, keys.end - keys.first, sum, max);
+    exponentials(h, s, keys.end - keys.first, sum, max);
     for (int64_t k = keys.first; k < keys.end; k += K_BLOCK)
-        dim_products((struct tile){.a = s + (k - keys.first) * QB, .lda = QB,
-                                   .b = kv->v + k * kv->dim, .ldb = kv->dim,
-                                   .K = min_i64(K_BLOCK, keys.end - k), .c = out, .ldc = kv->dim,
+        dim_products((struct tile){.a = s + (k - keys.first) / h->per * QB, .lda = QB,
+                                   .b = kv->v + k / h->per * h->dim,
+                                   .K = min_i64(K_BLOCK, keys.end - k) / h->per, .c = out,
                                    .load = k > keys.first},
-                     TILE_COLS, kv->dim, n);
+                     h, TILE_COLS, n);
     for (int64_t r = 0; r < n; r++) {
-        float *y = out + r * kv->dim, inverse = 1.0f / sum[r];
-        for (int64_t d = 0; d < kv->dim; d += VW)
+        float *y = out + r * h->dim, inverse = 1.0f / sum[r];
+        for (int64_t d = 0; d < h->dim; d += VW)
             vstore(y + d, vload(y + d) * inverse);
         store_row(a->out, j->dev->dtype, ((row + r) * a->n_heads + head) * a->head_dim, y,
                   a->head_dim);
@@ -130,7 +149,7 @@ static void attend_block(void *arg, int64_t i, int thread)
 
 void cpu_attention(struct dev *dev, const struct attention_args *a)
 {
-    struct sequences j = {.dev = dev, .a = a, .dim = round_up(a->head_dim, LANES)};
+    struct sequences j = {.dev = dev, .a = a, .head = head_of(dev, a->head_dim, (float)a->scale)};
     int64_t keys = 0, longest = 0, blocks = 0;
     if (a->head_dim > MAX_HEAD_DIM) {
         fail(dev, "head_dim above 256 is not supported");
@@ -142,9 +161,9 @@ void cpu_attention(struct dev *dev, const struct attention_args *a)
         longest = max_i64(longest, len);
     }
     size_t table = (size_t)round_up(2 * (a->n_seqs + 1), 8) * sizeof(int64_t);
-    size_t kv = (size_t)(2 * keys * a->n_kv_heads * j.dim) * sizeof(float);
+    size_t kv = (size_t)(keys * a->n_kv_heads * key_floats(&j.head)) * sizeof(float);
     char *shared = cpu_shared(dev, table + kv);
-    if (!shared || !cpu_scratch(dev, attend_scratch(longest, j.dim)))
+    if (!shared || !cpu_scratch(dev, attend_scratch(longest, &j.head)))
         return;
     j.first_key = (int64_t *)(void *)shared;
     j.first_block = j.first_key + a->n_seqs + 1;

@@ -8,15 +8,36 @@
 #ifndef TP_KERNELS_CPU_ATTENTION_H
 #define TP_KERNELS_CPU_ATTENTION_H
 
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/pairs.h"
 
 #define QB NR /* queries of a block */
 
-/* One (sequence, key head): rows of fp32, [blocks * LANES][dim], zero beyond the sequence. */
-struct keys {
-    float *k, *v;
-    int64_t dim, head_dim; /* dim: head_dim rounded up to LANES */
+/* How the rows of a head lie.  With pairs an element of an operand is a pair of bf16: of neighbours in a row where the
+ * product goes along rows ("lines"), of two rows where it goes down ("columns"); probabilities are rounded to bf16 then. */
+struct head {
+    int64_t head_dim, dim; /* dim: rounded up to LANES */
+    bool pairs;
+    int64_t per;         /* 2 with pairs, else 1 */
+    int64_t steps;       /* of the product along a line */
+    int64_t width;       /* steps, rounded up to LANES */
+    float q_scale;       /* of a query when it is loaded: with pairs it stays as it is, */
+    float score_scale;   /* and its scores are scaled */
+    enum b_type b_type;
 };
+
+static inline struct head head_of(const struct dev *dev, int64_t head_dim, float scale)
+{
+    struct head h = {head_dim, round_up(head_dim, LANES), dev_pairs(dev), 1, head_dim, 0, scale, 1, B_F32};
+    if (h.pairs) {
+        h.per = 2;
+        h.steps = (head_dim + 1) / 2;
+        h.q_scale = 1;
+        h.score_scale = scale;
+        h.b_type = B_PAIRS;
+    }
+    h.width = round_up(h.steps, LANES);
+    return h;
+}
 
 /* Keys [first, end) of whole blocks that queries [pos, pos + n) see. */
 struct key_span {
@@ -29,48 +50,78 @@ static inline struct key_span keys_seen(int64_t pos, int64_t n, int64_t window)
     return (struct key_span){low / LANES * LANES, round_up(pos + n, LANES)};
 }
 
-/* n <= QB rows into x[QB][dim], times scale, zeros below. */
-static inline void load_queries(float *x, const void *src, enum dtype t, int64_t at, int64_t stride,
-                                int64_t n, float scale, const struct keys *kv)
+/* Rows of W at `at`, `stride` elements apart. */
+struct rows {
+    const void *p;
+    enum dtype dtype;
+    int64_t at, stride;
+};
+
+/* x[n_padded][width]: n rows, times scale, and rows of zeros. */
+static inline void load_lines(float *x, const struct head *h, const struct rows *from, int64_t n,
+                              int64_t n_padded, float scale)
 {
-    for (int64_t r = 0; r < n; r++, x += kv->dim) {
-        load_row(x, src, t, at + r * stride, kv->head_dim);
-        for (int64_t d = 0; d < kv->dim; d += VW)
+    memset(x, 0, (size_t)(n_padded * h->width) * sizeof(float));
+    for (int64_t r = 0; r < n; r++, x += h->width) {
+        int64_t at = from->at + r * from->stride;
+        if (h->pairs) {
+            pairs_along((uint32_t *)(void *)x, (const uint16_t *)from->p + at, h->head_dim);
+            continue;
+        }
+        load_row(x, from->p, from->dtype, at, h->head_dim);
+        for (int64_t d = 0; d < h->width; d += VW)
             vstore(x + d, vload(x + d) * scale);
     }
-    memset(x, 0, (size_t)((QB - n) * kv->dim) * sizeof(float));
 }
 
-/* t[dim][QB] = x[QB][dim]^T */
-static inline void transpose_queries(float *t, const float *x, int64_t dim)
+/* x[n_padded / per][dim]: the same rows for products that go down them. */
+static inline void load_columns(float *x, const struct head *h, const struct rows *from, int64_t n,
+                                int64_t n_padded, float scale)
+{
+    if (!h->pairs) {
+        load_lines(x, h, from, n, n_padded, scale);
+        return;
+    }
+    memset(x, 0, (size_t)(n_padded / 2 * h->dim) * sizeof(float));
+    for (int64_t r = 0; r < n; r += 2, x += h->dim) {
+        const uint16_t *row = (const uint16_t *)from->p + from->at + r * from->stride;
+        pairs_down((uint32_t *)(void *)x, row, r + 1 < n ? row + from->stride : NULL, h->head_dim);
+    }
+}
+
+/* t[width][QB] = x[QB][width]^T */
+static inline void transpose_queries(float *t, const float *x, int64_t width)
 {
     for (int64_t q = 0; q < QB; q += VW)
-        for (int64_t d = 0; d < dim; d += VW) {
+        for (int64_t d = 0; d < width; d += VW) {
             vf r[VW];
             for (int i = 0; i < VW; i++)
-                r[i] = vload(x + (q + i) * dim + d);
+                r[i] = vload(x + (q + i) * width + d);
             vtranspose(r);
             for (int i = 0; i < VW; i++)
                 vstore(t + (d + i) * QB + q, r[i]);
         }
 }
 
-/* c[keys][QB] = a[keys][dim] t[dim][QB], for keys [first, end) */
-static inline void key_products(const struct keys *kv, const float *a, const float *t,
+/* c[keys][QB] = a[keys][width] t[width][QB], for keys [first, end) */
+static inline void key_products(const struct head *h, const float *a, const float *t,
                                 struct key_span s, float *c)
 {
-    struct tile tile = {.a = a + s.first * kv->dim, .lda = kv->dim, .b = t, .ldb = QB,
-                        .K = kv->head_dim, .c = c, .ldc = QB};
+    struct tile tile = {.a = a + s.first * h->width, .lda = h->width, .b = t, .ldb = QB,
+                        .K = h->steps, .b_type = h->b_type, .c = c, .ldc = QB};
     tile_run(&tile, TILE_ROWS, 1, 2, s.end - s.first);
 }
 
-/* c[rows][dim] (+)= a b over K: a is fp32 in either order, b[K][dim]. */
-static inline void dim_products(struct tile tile, enum tile_order order, int64_t dim, int64_t rows)
+/* c[rows][dim] (+)= a b over K: a in either order, b[K][dim]. */
+static inline void dim_products(struct tile tile, const struct head *h, enum tile_order order,
+                                int64_t rows)
 {
     const float *b = tile.b;
     float *c = tile.c;
-    for (int64_t v = 0; v < dim / VW;) {
-        int nv = dim / VW - v >= 2 ? 2 : 1;
+    tile.ldb = tile.ldc = h->dim;
+    tile.b_type = h->b_type;
+    for (int64_t v = 0; v < h->dim / VW;) {
+        int nv = h->dim / VW - v >= 2 ? 2 : 1;
         tile.b = b + v * VW;
         tile.c = c + v * VW;
         tile_run(&tile, order, 1, nv, rows);

@@ -9,7 +9,7 @@
  *
  * Rows whose first positions lie in one slot, a prompt shared by a group, read them together.
  */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/attention.h"
 
 #define ROWS 8 /* query rows worked on together */
 
@@ -37,7 +37,7 @@ struct attn {
     void *cache; /* a->cache; only read */
     struct unit *units;
     int32_t *order; /* [n] rows, unit by unit */
-    float scale;
+    struct head head;
 };
 
 /* Rows that are worked on together; the first `shared` positions of all are in slot `prefix`. */
@@ -47,25 +47,30 @@ struct unit {
 };
 #define UNIT_ROWS 16
 
+static enum b_type cache_type(const struct head *h, const struct kv_view *kv)
+{
+    return h->pairs ? B_PAIRS : kv->dtype == DTYPE_BF16 ? B_BF16 : B_F32;
+}
+
 /* Scores lie as A of the product with V does: [K_BLOCK keys][row][A_STRIDE], keys counted from block
  * `base` on.  Blocks [b0, b1) of one slot. */
-static void scores(const struct kv_view *kv, const float *q, int rows, int64_t base, int64_t b0,
+static void scores(const struct head *h, const struct kv_view *kv, const float *q, int rows, int64_t base, int64_t b0,
                    int64_t b1, float *p)
 {
-    const int64_t per_chunk = K_BLOCK / LANES, block = LANES * kv->head_dim;
+    const int64_t per_chunk = K_BLOCK / LANES, block = LANES * kv->k_dim / h->per;
     for (int64_t b = b0; b < b1;) {
         int64_t left = min_i64(b1 - b, per_chunk - b % per_chunk);
         int np = left >= 4 && rows <= KEYS_4_ROWS ? 4 : left >= 2 && rows <= KEYS_2_ROWS ? 2 : 1;
         struct tile t = {
             .a = q,
             .lda = A_STRIDE,
-            .b = elem(kv->k, kv->dtype, (base + b) * block),
+            .b = elem(kv->k, kv->dtype, (base + b) * LANES * kv->k_dim),
             .ldb = LANES,
             .panel = block,
-            .K = kv->head_dim,
+            .K = h->steps,
             .c = p + b / per_chunk * ROWS * A_STRIDE + b % per_chunk * LANES,
             .ldc = A_STRIDE,
-            .b_type = kv->dtype == DTYPE_BF16 ? B_BF16 : B_F32,
+            .b_type = cache_type(h, kv),
         };
         tile_run(&t, TILE_ROWS, np, LV, rows);
         b += np;
@@ -77,8 +82,9 @@ static float *score_at(float *p, int r, int64_t key)
     return p + (key / K_BLOCK * ROWS + r) * A_STRIDE + key % K_BLOCK;
 }
 
-/* Turns row r's scores of blocks [base, base + blocks) into exponentials; returns their sum. */
-static float exponentials(const struct query *q, int r, int64_t base, int64_t blocks,
+/* Turns row r's scores of blocks [base, base + blocks) into exponentials (bf16 in the first half of each chunk, with
+ * pairs); returns their sum. */
+static float exponentials(const struct head *h, const struct query *q, int r, int64_t base, int64_t blocks,
                           int64_t window, float *p)
 {
     int64_t n = blocks * LANES, own = q->pos - base * LANES;
@@ -90,12 +96,15 @@ static float exponentials(const struct query *q, int r, int64_t base, int64_t bl
     vf m = vset(-INFINITY), sum[LV] = {{0}};
     for (int64_t j = 0; j < n; j += VW)
         m = vmax(m, vload(score_at(p, r, j)));
-    vf shift = vset(lanes_max(m));
+    vf scale = vset(h->score_scale), shift = -(vset(lanes_max(m)) * scale);
     for (int64_t j = 0; j < n; j += LANES) {
         float *x = score_at(p, r, j);
         for (int i = 0; i < LV; i++) {
-            vf e = vexp(vload(x + i * VW) - shift);
-            vstore(x + i * VW, e);
+            vf e = vexp(vfma(vload(x + i * VW), scale, shift));
+            if (h->pairs)
+                vstore_bf16((uint16_t *)(void *)score_at(p, r, j / K_BLOCK * K_BLOCK) + j % K_BLOCK + i * VW, e);
+            else
+                vstore(x + i * VW, e);
             sum[i] += e;
         }
     }
@@ -103,7 +112,7 @@ static float exponentials(const struct query *q, int r, int64_t base, int64_t bl
 }
 
 /* out (+)= probabilities times values, for blocks [b0, b1) of one slot; from zero if b0 is 0. */
-static void values(const struct kv_view *kv, const float *p, int rows, int64_t base, int64_t b0,
+static void values(const struct head *h, const struct kv_view *kv, const float *p, int rows, int64_t base, int64_t b0,
                    int64_t b1, float *out)
 {
     int64_t vectors = kv->v_dim / VW, n;
@@ -113,14 +122,14 @@ static void values(const struct kv_view *kv, const float *p, int rows, int64_t b
             int64_t left = vectors - v;
             int nv = left >= 4 && rows <= VALUES_4_ROWS ? 4 : left >= 2 ? 2 : 1;
             struct tile t = {
-                .a = p + j / K_BLOCK * ROWS * A_STRIDE + j % K_BLOCK,
+                .a = p + j / K_BLOCK * ROWS * A_STRIDE + j % K_BLOCK / h->per,
                 .lda = A_STRIDE,
-                .b = elem(kv->v, kv->dtype, (base * LANES + j) * kv->v_dim + v * VW),
+                .b = elem(kv->v, kv->dtype, (base * LANES + j) * kv->v_dim + v * VW * h->per),
                 .ldb = kv->v_dim,
-                .K = n,
+                .K = n / h->per,
                 .c = out + v * VW,
                 .ldc = A_STRIDE,
-                .b_type = kv->dtype == DTYPE_BF16 ? B_BF16 : B_F32,
+                .b_type = cache_type(h, kv),
                 .load = j > 0,
             };
             tile_run(&t, TILE_ROWS, 1, nv, rows);
@@ -137,10 +146,8 @@ static size_t attend_scratch(int64_t max_len)
 
 static void load_query(const struct attn *j, const struct query *q, float *x)
 {
-    int64_t hd = j->a->shape.head_dim;
-    load_row(x, j->a->q, j->dev->dtype, q->row * j->a->q_stride + q->head * hd, hd);
-    for (int64_t d = 0; d < hd; d++)
-        x[d] *= j->scale;
+    struct rows from = {j->a->q, j->dev->dtype, q->row * j->a->q_stride + q->head * j->head.head_dim, 0};
+    load_lines(x, &j->head, &from, 1, 1, j->head.q_scale);
 }
 
 static void store_output(const struct attn *j, const struct query *q, float *x, float sum)
@@ -181,22 +188,22 @@ static void attend(const struct attn *j, const struct unit *u, const struct quer
     float sum[ROWS];
     for (int r = 0; r < rows; r++)
         load_query(j, query + r, q + r * A_STRIDE);
-    scores(&kv, q, rows, base, 0, shared, p);
+    scores(&j->head, &kv, q, rows, base, 0, shared, p);
     for (int r = 0, n; r < rows; r += n) {
         int64_t blocks = query[r].pos / LANES - base + 1;
         struct kv_view own =
             kv_slot_view(j->cache, j->dev->dtype, &a->shape, query[r].slot, kv_head);
         n = same_block(query + r, rows - r);
-        scores(&own, q + r * A_STRIDE, n, base, shared, blocks, p + r * A_STRIDE);
+        scores(&j->head, &own, q + r * A_STRIDE, n, base, shared, blocks, p + r * A_STRIDE);
         for (int i = r; i < r + n; i++)
-            sum[i] = exponentials(query + i, i, base, blocks, a->window, p);
+            sum[i] = exponentials(&j->head, query + i, i, base, blocks, a->window, p);
     }
-    values(&kv, p, rows, base, 0, shared, out);
+    values(&j->head, &kv, p, rows, base, 0, shared, out);
     for (int r = 0, n; r < rows; r += n) {
         struct kv_view own =
             kv_slot_view(j->cache, j->dev->dtype, &a->shape, query[r].slot, kv_head);
         n = same_block(query + r, rows - r);
-        values(&own, p + r * A_STRIDE, n, base, shared, query[r].pos / LANES - base + 1,
+        values(&j->head, &own, p + r * A_STRIDE, n, base, shared, query[r].pos / LANES - base + 1,
                out + r * A_STRIDE);
     }
     for (int r = 0; r < rows; r++)
@@ -272,7 +279,7 @@ void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a
         fail(dev, "head_dim above 256 is not supported");
         return;
     }
-    struct attn j = {.dev = dev, .a = a, .scale = (float)a->scale};
+    struct attn j = {.dev = dev, .a = a, .head = head_of(dev, a->shape.head_dim, (float)a->scale)};
     memcpy(&j.cache, &a->cache, sizeof j.cache);
     size_t rows = (size_t)max_i64(1, a->n), longest = 0;
     j.units = cpu_shared(dev, rows * (sizeof *j.units + sizeof *j.order + sizeof(bool)));

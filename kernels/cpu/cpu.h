@@ -243,13 +243,19 @@ struct tile {
 void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows);
 
 /* -- kv_cache.c: keys and values of one (sequence, head) --
- * K in blocks of LANES positions, transposed: [block][head_dim][LANES]; V row by row, padded to
- * LANES: [position][v_dim].  Blocks are by absolute position. */
+ * K in blocks of LANES positions, transposed: [block][k_dim][LANES]; V row by row, padded to
+ * LANES: [position][v_dim].  Blocks are by absolute position.  With pairs (pairs.h) an element is a
+ * pair: [block][k_dim / 2][LANES][2] and [position / 2][v_dim][2]. */
 struct kv_view {
     void *k, *v;
     enum dtype dtype;
-    int64_t head_dim, v_dim;
+    int64_t head_dim, k_dim, v_dim;
 };
+
+static inline int64_t kv_k_dim(int64_t head_dim)
+{
+    return DOTS ? round_up(head_dim, 2) : head_dim;
+}
 
 static inline int64_t kv_blocks(int64_t len)
 {
@@ -259,16 +265,17 @@ static inline int64_t kv_blocks(int64_t len)
 /* Elements of the K and V of n blocks. */
 static inline int64_t kv_elems(int64_t n_blocks, int64_t head_dim)
 {
-    return n_blocks * LANES * (head_dim + round_up(head_dim, LANES));
+    return n_blocks * LANES * (kv_k_dim(head_dim) + round_up(head_dim, LANES));
 }
 
 static inline struct kv_view kv_view(void *base, enum dtype t, int64_t n_blocks, int64_t head_dim)
 {
     return (struct kv_view){
         .k = base,
-        .v = elem_mut(base, t, n_blocks * LANES * head_dim),
+        .v = elem_mut(base, t, n_blocks * LANES * kv_k_dim(head_dim)),
         .dtype = t,
         .head_dim = head_dim,
+        .k_dim = kv_k_dim(head_dim),
         .v_dim = round_up(head_dim, LANES),
     };
 }

@@ -7,6 +7,8 @@
  */
 #include "kernels/cpu/gemm.h"
 
+#include "kernels/cpu/pairs.h"
+
 #define BLOCK_ROWS 192
 #define BLOCK_ROWS_COLS 264 /* TILE_COLS: a row of A's copy is A_STRIDE long */
 #define BLOCK_COLUMNS 512
@@ -306,7 +308,7 @@ void gemm_run(struct dev *dev, struct gemm *g)
         return;
     g->dev = dev;
     g->parts = g->scales ? 0 : gemm_parts(dev); /* int8 goes through multiply-adds */
-    g->pairs = !g->scales && gemm_pairs(dev);
+    g->pairs = !g->scales && dev_pairs(dev);
     choose_blocks(g, dev->n_threads);
     int64_t c = g->block_rows * max_i64(WIDE, g->K <= block_k(g) || direct_c(g) ? 0 : g->block_panels) * NR;
     if (!cpu_scratch(dev, (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float)))

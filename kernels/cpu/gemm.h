@@ -52,11 +52,6 @@ void pairs_pack_a(const struct gemm *g, uint32_t *dst, int64_t m0, int64_t rows,
                   int64_t n_k);
 void pairs_pack_b(const struct gemm *g, uint32_t *dst, int64_t panel, int64_t k0, int64_t n_k);
 
-static inline bool gemm_pairs(const struct dev *dev)
-{
-    return DOTS && dev->dtype == DTYPE_BF16;
-}
-
 /* How many bf16 parts this device cuts an operand into. */
 static inline int gemm_parts(const struct dev *dev)
 {

@@ -1,5 +1,5 @@
 /* kv_cache.c - keys and values, in the layout that attention reads (see cpu.h). */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/pairs.h"
 
 static void store_one(void *p, enum dtype t, int64_t i, float x)
 {
@@ -11,16 +11,30 @@ static void store_one(void *p, enum dtype t, int64_t i, float x)
 
 static void zero_block(const struct kv_view *kv, int64_t block)
 {
-    int64_t k = LANES * kv->head_dim, v = LANES * kv->v_dim;
+    int64_t k = LANES * kv->k_dim, v = LANES * kv->v_dim;
     memset(elem_mut(kv->k, kv->dtype, block * k), 0, (size_t)k * dtype_bytes(kv->dtype));
     memset(elem_mut(kv->v, kv->dtype, block * v), 0, (size_t)v * dtype_bytes(kv->dtype));
+}
+
+static void put_pairs(const struct kv_view *kv, int64_t pos, const uint16_t *k, const uint16_t *v)
+{
+    uint16_t *k_to = (uint16_t *)kv->k + pos / LANES * LANES * kv->k_dim + pos % LANES * 2;
+    uint16_t *v_to = (uint16_t *)kv->v + pos / 2 * 2 * kv->v_dim + pos % 2;
+    for (int64_t d = 0; d < kv->head_dim; d++) {
+        k_to[d / 2 * LANES * 2 + d % 2] = k[d];
+        v_to[d * 2] = v[d];
+    }
 }
 
 static void put_row(const struct kv_view *kv, int64_t pos, const void *k, const void *v,
                     enum dtype from, int64_t at)
 {
     float row[MAX_HEAD_DIM + LANES];
-    int64_t hd = kv->head_dim, k_at = pos / LANES * LANES * hd + pos % LANES;
+    int64_t hd = kv->head_dim, k_at = pos / LANES * LANES * kv->k_dim + pos % LANES;
+    if (DOTS && kv->dtype == DTYPE_BF16) {
+        put_pairs(kv, pos, (const uint16_t *)k + at, (const uint16_t *)v + at);
+        return;
+    }
     load_floats(row, k, from, at, hd);
     for (int64_t d = 0; d < hd; d++)
         store_one(kv->k, kv->dtype, k_at + d * LANES, row[d]);
@@ -88,8 +102,8 @@ void cpu_kv_copy(struct dev *dev, const struct kv_copy_args *a)
     for (int64_t h = 0; h < a->shape.n_kv_heads; h++) {
         struct kv_view from = kv_slot_view(a->cache, t, &a->shape, a->src, h);
         struct kv_view to = kv_slot_view(a->cache, t, &a->shape, a->dst, h);
-        int64_t k = first * LANES * from.head_dim, v = first * LANES * from.v_dim;
-        memcpy(elem_mut(to.k, t, k), elem(from.k, t, k), bytes * (size_t)from.head_dim);
+        int64_t k = first * LANES * from.k_dim, v = first * LANES * from.v_dim;
+        memcpy(elem_mut(to.k, t, k), elem(from.k, t, k), bytes * (size_t)from.k_dim);
         memcpy(elem_mut(to.v, t, v), elem(from.v, t, v), bytes * (size_t)from.v_dim);
     }
 }

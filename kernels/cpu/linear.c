@@ -1,5 +1,6 @@
 /* linear.c - a linear layer: packing, forward, both gradients. */
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/pairs.h"
 
 /* An int8 copy: the rows' scales, then panels. */
 size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how)
@@ -9,7 +10,7 @@ size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how)
         return (size_t)round_up(N, NR) * ((size_t)K + sizeof(float));
     if (TILES && parts)
         return (size_t)amx_packed_elems(N, K, parts) * 2;
-    if (gemm_pairs(dev))
+    if (dev_pairs(dev))
         return (size_t)round_up(N, NR) * (size_t)round_up(K, 2) * 2;
     return (size_t)round_up(N, NR) * (size_t)K * dtype_bytes(dev->dtype);
 }
@@ -65,7 +66,7 @@ void cpu_pack_weight(struct dev *dev, void *packed, const void *w, int64_t N, in
         .w = dev->dtype,
         .c = packed,
         .parts = gemm_parts(dev),
-        .pairs = gemm_pairs(dev),
+        .pairs = dev_pairs(dev),
     };
     if (how == PACK_W)
         cpu_rows(dev, (N + NR - 1) / NR, K * NR, pack_panels, &j);

@@ -1,31 +1,9 @@
-/* pairs.c - copies of bf16 operands for products of pairs.
- *
- * A pair is 32 bits: element k in the lower half, k + 1 in the upper.  Where K is odd the last upper
- * half is zero.
- */
+/* pairs.c - copies of the operands of linear layers for products of pairs. */
+#include "kernels/cpu/pairs.h"
+
 #include "kernels/cpu/gemm.h"
 
 #ifdef TP_DOT
-
-/* n elements of a row as (n + 1) / 2 pairs */
-static void along_row(uint32_t *dst, const uint16_t *src, int64_t n)
-{
-    if (n % 2)
-        dst[n / 2] = src[n - 1];
-    memcpy(dst, src, (size_t)(n / 2) * 4);
-}
-
-/* n columns of the rows k and k + 1 */
-static void down_rows(uint32_t *dst, const uint16_t *low, const uint16_t *high, int64_t n)
-{
-    if (!high) {
-        for (int64_t i = 0; i < n; i++)
-            dst[i] = low[i];
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        dst[i] = low[i] | (uint32_t)high[i] << 16;
-}
 
 static const uint16_t *next_row(const uint16_t *row, int64_t ld, int64_t left)
 {
@@ -38,11 +16,11 @@ void pairs_pack_a(const struct gemm *g, uint32_t *dst, int64_t m0, int64_t rows,
     const uint16_t *a = g->a;
     if (g->a_order == TILE_ROWS)
         for (int64_t r = 0; r < rows; r++)
-            along_row(dst + r * A_STRIDE, a + (m0 + r) * g->lda + k0, n_k);
+            pairs_along(dst + r * A_STRIDE, a + (m0 + r) * g->lda + k0, n_k);
     else
         for (int64_t k = 0; k < n_k; k += 2, dst += A_STRIDE) {
             const uint16_t *row = a + (k0 + k) * g->lda + m0;
-            down_rows(dst, row, next_row(row, g->lda, n_k - k), rows);
+            pairs_down(dst, row, next_row(row, g->lda, n_k - k), rows);
         }
 }
 
@@ -52,7 +30,7 @@ static void pack_rows(const struct gemm *g, uint32_t *dst, int64_t n0, int64_t k
     int64_t n = min_i64(NR, g->N - n0);
     for (int64_t k = 0; k < n_k; k += 2, dst += NR) {
         const uint16_t *row = (const uint16_t *)g->b + (k0 + k) * g->ldb + n0;
-        down_rows(dst, row, next_row(row, g->ldb, n_k - k), n);
+        pairs_down(dst, row, next_row(row, g->ldb, n_k - k), n);
         for (int64_t i = n; i < NR; i++)
             dst[i] = 0;
     }
@@ -66,7 +44,7 @@ static void pack_columns(const struct gemm *g, uint32_t *dst, int64_t n0, int64_
     for (int64_t k = 0; k < n_k; k += 32, dst += 16 * NR) {
         int64_t left = min_i64(32, n_k - k), pairs = (left + 1) / 2;
         for (int64_t i = 0; i < n; i++) {
-            along_row(line, (const uint16_t *)g->b + (n0 + i) * g->ldb + k0 + k, left);
+            pairs_along(line, (const uint16_t *)g->b + (n0 + i) * g->ldb + k0 + k, left);
             for (int64_t j = 0; j < pairs; j++)
                 dst[j * NR + i] = line[j];
         }

@@ -158,10 +158,11 @@ static const tile_table table_bf16 = {SHAPES(ENTRY_BF16)};
 static const tile_table table_int8 = {PANEL_SHAPES(ENTRY_INT8)};
 static const tile_table table_cols = {SHAPE_1_1(ENTRY_COL) SHAPE_1_2(ENTRY_COL)};
 #ifdef TP_DOT
-PANEL_SHAPES(TILE_PAIRS)
+SHAPES(TILE_PAIRS)
+SHAPE_1_1(TILE_COL_PAIRS)
 SHAPE_1_2(TILE_COL_PAIRS)
-static const tile_table table_pairs = {PANEL_SHAPES(ENTRY_PAIRS)};
-static const tile_table table_col_pairs = {SHAPE_1_2(ENTRY_COL_PAIRS)};
+static const tile_table table_pairs = {SHAPES(ENTRY_PAIRS)};
+static const tile_table table_col_pairs = {SHAPE_1_1(ENTRY_COL_PAIRS) SHAPE_1_2(ENTRY_COL_PAIRS)};
 #endif
 
 static const tile_table *table_of(enum b_type type, enum tile_order order)

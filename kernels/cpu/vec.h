@@ -228,6 +228,16 @@ static inline uint16_t f32_to_bf16(float f)
     return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
 
+/* The lanes' pairs of bf16, low in the lower half. */
+static inline vf vpair(vf low, vf high)
+{
+    vu l = (vu)low, h = (vu)high, l_nan = (vu)(low != low), h_nan = (vu)(high != high);
+    vu l_rounded = l + 0x7fffu + ((l >> 16) & 1u), h_rounded = h + 0x7fffu + ((h >> 16) & 1u);
+    l = (l_nan & (l | 0x400000u)) | (~l_nan & l_rounded);
+    h = (h_nan & (h | 0x400000u)) | (~h_nan & h_rounded);
+    return (vf)(l >> 16 | (h & 0xffff0000u));
+}
+
 /* e^x to about 1 ulp.  Below -87.33 the result is 0 (subnormals are flushed), above 88.72 inf.
  * x = n ln2 + r, Cephes' polynomial for e^r; 2^n in two factors, since n may be 128. */
 static inline vf vexp(vf x)
