@@ -97,6 +97,7 @@ static noreturn void nursery_main(int control)
     struct order order;
     /* Ctrl-C is for the parent, which ends us. */
     signal(SIGINT, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it, and then nobody can be waited for */
     while (recv(control, &order, sizeof order, 0) == sizeof order) {
         int rc = order.what == SPAWN ? spawn(control) : bury(control, order.pid);
         if (rc < 0)
