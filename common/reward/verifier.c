@@ -2,6 +2,7 @@
 #include "reward/verifier.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -340,18 +341,39 @@ static const struct verifier verifiers[] = {
     {"format", false, judge_format, exact_same, false, NULL},
     {"code", false, judge_code, code_same, true, code_settings},
     {"code_stdio", true, judge_code_stdio, code_same, true, code_settings},
+    {.name = NULL},
 };
+
+/* The others have files of their own. */
+static const struct verifier *const tables[] = {verifiers, instruct_verifiers};
 
 const struct verifier *verifier_find(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(verifiers); i++) {
-        if (strcmp(verifiers[i].name, name) == 0)
-            return &verifiers[i];
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        for (const struct verifier *v = tables[i]; v->name; v++) {
+            if (strcmp(v->name, name) == 0)
+                return v;
+        }
     }
     return NULL;
 }
 
+static char all_names[1000];
+
+static void join_names(void)
+{
+    struct strbuf names = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        for (const struct verifier *v = tables[i]; v->name; v++)
+            strbuf_addf(&names, "%s%s", names.len ? ", " : "", v->name);
+    }
+    snprintf(all_names, sizeof all_names, "%s", names.buf);
+    strbuf_release(&names);
+}
+
 const char *verifier_names(void)
 {
-    return "math, strict_math, gsm8k, string_matcher, exact, countdown, format, code, code_stdio";
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, join_names);
+    return all_names;
 }

@@ -58,6 +58,9 @@ struct verifier {
     void (*settings)(struct strbuf *out); /* adds the options that verdicts depend on; or NULL */
 };
 
+/* Tables of verifier.c: each ends with a NULL name. */
+extern const struct verifier instruct_verifiers[];
+
 /* NULL if there is none of that name. */
 const struct verifier *verifier_find(const char *name);
 /* "math, gsm8k, ..." for messages. */

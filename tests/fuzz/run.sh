@@ -3,7 +3,7 @@
 #
 #   tests/fuzz/run.sh math 600
 #
-# NAME: math, extract, jinja or gguf.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by
+# NAME: math, extract, instruct, literal, regex, jinja or gguf.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by
 # default); it starts from files of tests/.  An input that takes more than 10 s or 1 GB is a finding, too.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -18,6 +18,10 @@ clang -std=c17 -O1 -g -D_GNU_SOURCE -I. -Icommon -fsanitize=fuzzer,address,undef
     -lflint-arb -lflint -lgmp -lm -lpthread
 case $name in
 gguf) cp tests/golden/ggml/tiny.gguf "$folder/corpus/" && longest=60000 ;;
+instruct) jq -j '"\(.kind)\n\(.args | tojson)\n\(.text)\u0000"' tests/verifier/instructions.jsonl |
+    split -t '\0' -l 1 -a 4 - "$folder/corpus/seed-" ;;
+literal) jq -c '.args' tests/verifier/instructions.jsonl | split -l 1 -a 4 - "$folder/corpus/seed-" ;;
+regex) printf '(a|b)*c\nabab' >"$folder/corpus/seed" ;;
 jinja) cp tests/golden/jinja/*.jinja "$folder/corpus/" ;;
 *) grep -v '^#' tests/verifier/math.tsv | cut -f3- | {
     n=0
