@@ -209,9 +209,10 @@ check-emu: all units | build/test.deps
 	@tests/run.sh --bin $(BIN) --units $(B)/unit emu/ test_plugin test_ops
 
 # Agreement of the verifiers with tests/verifier, by kind.
-verifier-report: $(B)/unit/test_math $(B)/unit/test_instruct
+verifier-report: $(B)/unit/test_math $(B)/unit/test_instruct $(B)/unit/test_strings
 	@$(B)/unit/test_math --report
 	@$(B)/unit/test_instruct --report
+	@$(B)/unit/test_strings --report
 
 asan:
 	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \
@@ -222,7 +223,7 @@ asan:
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz:
-	@for name in math extract instruct literal regex jinja gguf; do tests/fuzz/run.sh $$name $(FUZZ_SECONDS) || exit 1; done
+	@for name in math extract instruct literal regex reply jinja gguf; do tests/fuzz/run.sh $$name $(FUZZ_SECONDS) || exit 1; done
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests/bench/bench_model.c)
 	@$(B)/bench/bench_ops

@@ -3,6 +3,9 @@
 #include "data/jsonl.h"
 #include "reward/code.h"
 #include "reward/judge.h"
+#include "reward/verifier_exec.h"
+#include "reward/verifier_judge.h"
+#include "reward/verifier_text.h"
 
 static const struct tool tool = {
     .name = "reward-verify",
@@ -41,6 +44,9 @@ int main(int argc, char **argv)
         OPT_STR(0, "unverified", &o.unverified, "FILE",
                 "set records aside on which there is no verdict, instead of stopping"),
         OPT_STR(0, "cache", &o.cache, "DIR", "keep verdicts there, and use those that are there"),
+        OPT_TABLE(text_option_table),
+        OPT_TABLE(exec_option_table),
+        OPT_TABLE(judge_option_table),
         OPT_TABLE(code_option_table),
         OPT_GROUP("Reward"),
         OPT_FLOAT(0, "scale", &o.scale, "X", "multiply the weighted sum of the scores by X", -1e9,

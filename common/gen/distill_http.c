@@ -108,25 +108,11 @@ json_t *distill_parse_answer(const json_t *doc, const char **finish_reason, stru
     return m;
 }
 
-/* What the server says, on one line, without control characters, and without our key if it echoes
- * that. */
 static void set_reason(const struct remote *r, long status, const char *text, struct err *why)
 {
-    char *copy = xstrdup(text), *at;
-    size_t key_len = r->key ? strlen(r->key) : 0;
-    while (key_len && (at = strstr(copy, r->key)))
-        memset(at, '*', key_len);
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
-    size_t n = strlen(copy);
-    if (n > MAX_REASON) {
-        n = MAX_REASON;
-        while (n && ((unsigned char)copy[n] & 0xc0) == 0x80)
-            n--;
-    }
-    err_set(why, "status %ld: %.*s", status, (int)n, copy);
-    free(copy);
+    char *clean = secret_clean(text, MAX_REASON, r->key);
+    err_set(why, "status %ld: %s", status, clean);
+    free(clean);
 }
 
 static const json_t *error_object(const json_t *doc)
@@ -254,28 +240,12 @@ static void remote_free(void *self)
     free(r);
 }
 
-/* "http://host:8000", "http://host:8000/v1" and the full path all work. */
-static char *completions_url(const char *endpoint)
-{
-    static const char path[] = "/chat/completions";
-    size_t n = strlen(endpoint);
-    while (n && endpoint[n - 1] == '/')
-        n--;
-    if (n >= strlen(path) && strncmp(endpoint + n - strlen(path), path, strlen(path)) == 0)
-        return xstrndup(endpoint, n);
-    const char *host = strstr(endpoint, "://");
-    bool bare = host && !memchr(host + 3, '/', n > (size_t)(host + 3 - endpoint)
-                                                   ? n - (size_t)(host + 3 - endpoint)
-                                                   : 0);
-    return xasprintf("%.*s%s%s", (int)n, endpoint, bare ? "/v1" : "", path);
-}
-
 int teacher_open_endpoint(struct teacher *t, const struct distill_options *o, struct err *err)
 {
     struct remote *r = xcalloc(1, sizeof *r);
     r->o = o;
     *t = (struct teacher){r, o->http.concurrency, submit, work, remote_free};
-    r->url = completions_url(o->endpoint);
+    r->url = http_chat_url(o->endpoint);
     if (secret_load(o->key_env, o->key_file, o->key_required, &r->key, err) < 0)
         return -1;
     struct http_options http = o->http;

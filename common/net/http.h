@@ -75,6 +75,9 @@ bool http_next(struct http_client *c, struct http_result *out);
 /* Drops what is in flight; users of dropped requests are not handed back. */
 void http_client_free(struct http_client *c);
 
+/* Where chat completions are: URL may end in /chat/completions, or be what comes before it; a bare
+ * host gets /v1.  Owned. */
+char *http_chat_url(const char *endpoint);
 /* True for localhost, 127.0.0.0/8 and [::1]. */
 bool http_url_is_loopback(const char *url);
 

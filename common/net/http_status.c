@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
+
 static const double MAX_RETRY_AFTER_S = 3600;
 
 enum http_verdict http_status_verdict(long status)
@@ -72,4 +74,18 @@ bool http_url_is_loopback(const char *url)
     curl_free(host);
     curl_url_cleanup(u);
     return yes;
+}
+
+char *http_chat_url(const char *endpoint)
+{
+    static const char path[] = "/chat/completions";
+    size_t n = strlen(endpoint), length = strlen(path);
+    while (n > 0 && endpoint[n - 1] == '/')
+        n--;
+    if (n >= length && strncmp(endpoint + n - length, path, length) == 0)
+        return xstrndup(endpoint, n);
+    const char *host = strstr(endpoint, "://");
+    size_t before = host ? (size_t)(host + 3 - endpoint) : n;
+    bool bare = before < n && !memchr(endpoint + before, '/', n - before);
+    return xasprintf("%.*s%s%s", (int)n, endpoint, bare ? "/v1" : "", path);
 }

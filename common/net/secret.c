@@ -81,3 +81,22 @@ void secret_free(char *key)
         explicit_bzero(key, strlen(key));
     free(key);
 }
+
+char *secret_clean(const char *text, size_t max, const char *key)
+{
+    char *copy = xstrdup(text);
+    size_t key_len = key ? strlen(key) : 0, n = strlen(copy);
+    for (char *at = copy; key_len && (at = strstr(at, key)); at += key_len)
+        memset(at, '*', key_len);
+    for (char *c = copy; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    }
+    if (n > max) {
+        n = max;
+        while (n && ((unsigned char)copy[n] & 0xc0) == 0x80)
+            n--;
+        copy[n] = '\0';
+    }
+    return copy;
+}

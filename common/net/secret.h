@@ -8,6 +8,7 @@
 #define TP_NET_SECRET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -16,5 +17,8 @@
 int secret_load(const char *variable, const char *file, bool required, char **key,
                 struct err *err) WARN_UNUSED;
 void secret_free(char *key);
+/* What a server says, to be shown: on one line, without control characters, cut to max bytes at the
+ * end of a character, and without the key (or NULL) if the server echoes that.  Owned. */
+char *secret_clean(const char *text, size_t max, const char *key);
 
 #endif

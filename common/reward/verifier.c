@@ -345,7 +345,9 @@ static const struct verifier verifiers[] = {
 };
 
 /* The others have files of their own. */
-static const struct verifier *const tables[] = {verifiers, instruct_verifiers};
+static const struct verifier *const tables[] = {
+    verifiers, instruct_verifiers, text_verifiers, exec_verifiers, judge_verifiers,
+};
 
 const struct verifier *verifier_find(const char *name)
 {

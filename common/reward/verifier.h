@@ -59,7 +59,8 @@ struct verifier {
 };
 
 /* Tables of verifier.c: each ends with a NULL name. */
-extern const struct verifier instruct_verifiers[];
+extern const struct verifier instruct_verifiers[], text_verifiers[], exec_verifiers[],
+    judge_verifiers[];
 
 /* NULL if there is none of that name. */
 const struct verifier *verifier_find(const char *name);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "data/utf8.h"
 #include "reward/workers_internal.h"
 
 int message_send(int fd, const json_t *obj)
@@ -101,6 +102,16 @@ static int judge_request(const json_t *req, struct verdict *out, struct err *err
     return judge_truths(v, &a, json_object_get(req, "truth"), out, err);
 }
 
+/* A message may have been cut within a character. */
+static json_t *message_json(const char *text)
+{
+    struct strbuf whole = {0};
+    utf8_repair(&whole, text, strlen(text));
+    json_t *value = json_stringn(whole.len ? whole.buf : "", whole.len);
+    strbuf_release(&whole);
+    return value;
+}
+
 static json_t *reply_make(int rc, const struct verdict *v, const struct err *err)
 {
     json_t *reply = json_object();
@@ -108,7 +119,7 @@ static json_t *reply_make(int rc, const struct verdict *v, const struct err *err
     if (rc == 0)
         json_object_set_new(reply, "verdict", verdict_to_json(v));
     else
-        json_object_set_new(reply, "error", json_string(err->text));
+        json_object_set_new(reply, "error", message_json(err->text));
     return reply;
 }
 

@@ -202,5 +202,11 @@ json_t *workers_record(const json_t *record)
         if (!skip)
             json_object_set(copy, key, value);
     }
+    const json_t *ids = json_object_get(record, "token_ids"); /* lengths are judged, too */
+    const json_t *used = json_object_get(json_object_get(record, "usage"), "completion_tokens");
+    if (json_is_array(ids))
+        json_object_set_new(copy, "n_token_ids", json_integer((json_int_t)json_array_size(ids)));
+    else if (json_is_number(used))
+        json_object_set(copy, "n_token_ids", (json_t *)(uintptr_t)used);
     return copy;
 }

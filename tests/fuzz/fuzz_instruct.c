@@ -1,8 +1,6 @@
-/* fuzz_instruct.c - any kind of instruction, its arguments, and a text, parted by newlines: no crash,
- * no endless loop, and
- *   the verdict is the same twice
- *   what is followed strictly is followed loosely
- * Build and run with tests/fuzz/run.sh. */
+/* fuzz_instruct.c - any kind of instruction, its arguments, and a text, parted by newlines: no
+ * crash, no endless loop, and the verdict is the same twice what is followed strictly is followed
+ * loosely Build and run with tests/fuzz/run.sh. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* fuzz_regex.c - any pattern and any text, parted by a newline: no crash, bounded work, and the same
- * count twice.  Build and run with tests/fuzz/run.sh. */
+/* fuzz_regex.c - any pattern and any text, parted by a newline: no crash, bounded work, and the
+ * same count twice.  Build and run with tests/fuzz/run.sh. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

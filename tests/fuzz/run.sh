@@ -3,7 +3,7 @@
 #
 #   tests/fuzz/run.sh math 600
 #
-# NAME: math, extract, instruct, literal, regex, jinja or gguf.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by
+# NAME: math, extract, instruct, literal, regex, reply, jinja or gguf.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by
 # default); it starts from files of tests/.  An input that takes more than 10 s or 1 GB is a finding, too.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ packages="jansson libarchive libcurl libpcre2-8 libseccomp libutf8proc libxxhash
 # shellcheck disable=SC2046
 clang -std=c17 -O1 -g -D_GNU_SOURCE -I. -Icommon -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$folder/fuzz" "tests/fuzz/fuzz_$name.c" \
-    common/base/*.c common/data/*.c common/reward/*.c common/model/config.c common/model/rope.c common/model/params.c \
+    common/base/*.c common/data/*.c common/net/*.c common/reward/*.c common/model/config.c common/model/rope.c common/model/params.c \
     common/model/gguf_model.c common/model/gguf_config.c $(pkg-config --cflags --libs $packages) \
     -lflint-arb -lflint -lgmp -lm -lpthread
 case $name in
@@ -22,6 +22,8 @@ instruct) jq -j '"\(.kind)\n\(.args | tojson)\n\(.text)\u0000"' tests/verifier/i
     split -t '\0' -l 1 -a 4 - "$folder/corpus/seed-" ;;
 literal) jq -c '.args' tests/verifier/instructions.jsonl | split -l 1 -a 4 - "$folder/corpus/seed-" ;;
 regex) printf '(a|b)*c\nabab' >"$folder/corpus/seed" ;;
+reply) printf '{"score": 0.5, "detail": "d"}' >"$folder/corpus/exec" &&
+    printf '<think>a</think>{"reason": "r", "scores": [1, "2", "3/10"]} {"SCORE": 7}' >"$folder/corpus/judge" ;;
 jinja) cp tests/golden/jinja/*.jinja "$folder/corpus/" ;;
 *) grep -v '^#' tests/verifier/math.tsv | cut -f3- | {
     n=0

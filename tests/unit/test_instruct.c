@@ -96,7 +96,8 @@ static void test_coverage(void)
             char *start = xasprintf("{\"kind\": \"%s\", ", k->id);
             bool yes = false, no = false;
             for (const char *p = all.buf; (p = strstr(p, start)) != NULL; p++) {
-                const char *end = strstr(p, "\n"), *strict = strstr(p, "\"strict\": true, \"loose\"");
+                const char *end = strstr(p, "\n"),
+                           *strict = strstr(p, "\"strict\": true, \"loose\"");
                 yes = yes || (strict && end && strict < end);
                 no = no || !(strict && end && strict < end);
             }
@@ -232,16 +233,17 @@ static void test_literals(void)
     check_literal("{'a': [1, -2.5, None, True], \"b\": ('x',)}",
                   "{\"a\":[1,-2.5,null,true],\"b\":[\"x\"]}");
     check_literal("{\"a\": null, \"b\": [false]}", "{\"a\":null,\"b\":[false]}");
-    check_literal("'it\\'s \\x41\\u00e9\\n\\ud83d\\ude00\\q'", "\"it's A\xc3\xa9\\n\xf0\x9f\x98\x80\\\\q\"");
+    check_literal("'it\\'s \\x41\\u00e9\\n\\ud83d\\ude00\\q'",
+                  "\"it's A\xc3\xa9\\n\xf0\x9f\x98\x80\\\\q\"");
     check_literal("\"it's\"", "\"it's\"");
     check_literal("[]", "[]");
     check_literal(" { } ", "{}");
     check_literal("[1, 2,]", "[1,2]");
     check_literal("{'a': 1, 'a': 2}", "{\"a\":2}");
     check_literal("'\\101\\0'", "\"A\\u0000\"");
-    static const char *const bad[] = {"", "[", "{'a'}", "{'a': }", "{1: 2}", "'open", "'\\x4'", "[1 2]",
-                                      "nil", "1 + 1", "open('x')", "1e999", "--1", "[1]]", "Nonet",
-                                      "'\\", "{'a': 1", "1_000"};
+    static const char *const bad[] = {"",       "[",     "{'a'}", "{'a': }", "{1: 2}",    "'open",
+                                      "'\\x4'", "[1 2]", "nil",   "1 + 1",   "open('x')", "1e999",
+                                      "--1",    "[1]]",  "Nonet", "'\\",     "{'a': 1",   "1_000"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         check_literal(bad[i], "");
     char deep[400];
@@ -266,10 +268,12 @@ static void check_split(void (*split)(struct span, struct spans *), const char *
 
 static void test_sentences(void)
 {
-    check_split(split_sentences, "Mr. Smith went. He slept!  Why? ", "Mr. Smith went.|He slept!|Why?");
+    check_split(split_sentences, "Mr. Smith went. He slept!  Why? ",
+                "Mr. Smith went.|He slept!|Why?");
     check_split(split_sentences, "He said \"Go.\" Then (he left.) Done",
                 "He said \"Go.\"|Then (he left.)|Done");
-    check_split(split_sentences, "At 5 p.m. we ate. J. R. Smith came.", "At 5 p.m. we ate.|J. R. Smith came.");
+    check_split(split_sentences, "At 5 p.m. we ate. J. R. Smith came.",
+                "At 5 p.m. we ate.|J. R. Smith came.");
     check_split(split_sentences, "In the U.S. The end... of it. Wait... The end.",
                 "In the U.S.|The end... of it.|Wait...|The end.");
     check_split(split_sentences, "Pi is 3.14. See www.x.org", "Pi is 3.14.|See www.x.org");
@@ -281,7 +285,8 @@ static void test_sentences(void)
                 "Do|n't|go|,|Mr.|Smith|(|it|'s|3,000|p.m.|)|!");
     check_split(split_tokens, "He left. \"I cannot\" -- 'tis: so...",
                 "He|left|.|\"|I|can|not|\"|--|'tis|:|so|...");
-    check_split(split_tokens, "a\xe2\x80\x9cq\xe2\x80\x9d dogs' $5 50%", "a|\xe2\x80\x9c|q|\xe2\x80\x9d|dogs|'|$|5|50|%");
+    check_split(split_tokens, "a\xe2\x80\x9cq\xe2\x80\x9d dogs' $5 50%",
+                "a|\xe2\x80\x9c|q|\xe2\x80\x9d|dogs|'|$|5|50|%");
 }
 
 static void test_english(void)
@@ -289,17 +294,24 @@ static void test_english(void)
     static const struct {
         const char *word;
         int n;
-    } words[] = {{"the", 1}, {"water", 2}, {"make", 1}, {"makes", 1}, {"asked", 1}, {"wanted", 2},
-                 {"table", 2}, {"create", 2}, {"patient", 2}, {"nation", 2}, {"rhythm", 1},
-                 {"beautiful", 3}, {"anything", 3}, {"boxes", 2}, {"x", 1}, {"people", 2}, {"you", 1}};
+    } words[] = {{"the", 1},    {"water", 2},     {"make", 1},     {"makes", 1},   {"asked", 1},
+                 {"wanted", 2}, {"table", 2},     {"create", 2},   {"patient", 2}, {"nation", 2},
+                 {"rhythm", 1}, {"beautiful", 3}, {"anything", 3}, {"boxes", 2},   {"x", 1},
+                 {"people", 2}, {"you", 1}};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         CHECK_MSG(english_syllables(words[i].word) == words[i].n, "%s: %d", words[i].word,
                   english_syllables(words[i].word));
-    CHECK(english_verb("go") && english_verb("stopping") && english_verb("carried") && english_verb("was"));
-    CHECK(!english_verb("the") && !english_verb("morning") && !english_verb("hundred") && !english_verb(""));
+    CHECK(english_verb("go") && english_verb("stopping") && english_verb("carried") &&
+          english_verb("was"));
+    CHECK(!english_verb("the") && !english_verb("morning") && !english_verb("hundred") &&
+          !english_verb(""));
     CHECK(text_language(span_of("123 !")) == NULL);
-    CHECK(strcmp(text_language(span_of("Ogham: \xe1\x9a\x81\xe1\x9a\x82\xe1\x9a\x83\xe1\x9a\x84\xe1\x9a\x85\xe1\x9a\x86")), "und") == 0 ||
-          strcmp(text_language(span_of("Ogham")), "en") == 0);
+    CHECK(
+        strcmp(
+            text_language(span_of(
+                "Ogham: \xe1\x9a\x81\xe1\x9a\x82\xe1\x9a\x83\xe1\x9a\x84\xe1\x9a\x85\xe1\x9a\x86")),
+            "und") == 0 ||
+        strcmp(text_language(span_of("Ogham")), "en") == 0);
 }
 
 /* Much of anything, against every kind. */
@@ -316,8 +328,9 @@ static char *filled(const char *unit, size_t bytes)
 
 static void test_hostile(size_t bytes)
 {
-    static const char *const units[] = {"\n", "*", " ", "a", "[", "\"", "mr.)", "a. ", "<<", "Question 1. ",
-                                        "***", "\xe6\x97\xa5", ".", "a-", "'", "(", "p. ", "?!", ",", "A\n\n"};
+    static const char *const units[] = {
+        "\n",           "*", " ",  "a", "[", "\"",  "mr.)", "a. ", "<<",   "Question 1. ", "***",
+        "\xe6\x97\xa5", ".", "a-", "'", "(", "p. ", "?!",   ",",   "A\n\n"};
     FILE *f = fopen("tests/verifier/instructions.jsonl", "r");
     json_t *cases = json_array();
     char *line = NULL, last[80] = "";
@@ -338,13 +351,15 @@ static void test_hostile(size_t bytes)
         json_array_foreach(cases, i, c)
         {
             struct err err = {0};
-            const struct instruct_kind *k = instruct_find(json_string_value(json_object_get(c, "kind")));
+            const struct instruct_kind *k =
+                instruct_find(json_string_value(json_object_get(c, "kind")));
             clock_t start = clock();
             int yes = instruct_follows(k, text, json_object_get(c, "args"), false, &err);
             double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
             CHECK_MSG(yes >= 0, "%s: %s", k->id, err.text);
             if (seconds > 1)
-                printf("# %s takes %.1f s for %zu bytes of '%s'\n", k->id, seconds, bytes, units[u]);
+                printf("# %s takes %.1f s for %zu bytes of '%s'\n", k->id, seconds, bytes,
+                       units[u]);
         }
         free(text);
     }
@@ -371,7 +386,8 @@ static void test_regex(void)
     CHECK(regex_count("x*", 0, span_of("aa"), 0, NULL, &err) == 3);
     CHECK(regex_count("^.$", REGEX_LINES, span_of("a\n\xc3\xa9\nab"), 0, NULL, &err) == 2);
     CHECK(regex_count("A.", REGEX_ANY_CASE | REGEX_LITERAL, span_of("a.ab"), 0, NULL, &err) == 1);
-    CHECK(regex_count("(", 0, span_of("a"), 0, NULL, &err) == -1 && strstr(err.text, "pattern '('"));
+    CHECK(regex_count("(", 0, span_of("a"), 0, NULL, &err) == -1 &&
+          strstr(err.text, "pattern '('"));
     check_regex("(a|a)*b", "a", -2);
     check_regex("^\\s*-", "\n", -2);
     check_regex("(a+)+$", "ab", 0);
