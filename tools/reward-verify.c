@@ -27,14 +27,13 @@ static int run(const struct judge_options *o, const char **files, int n_files, s
 
 int main(int argc, char **argv)
 {
-    struct judge_options o = {.scale = 1, .verifier_seconds = 600};
+    struct judge_options o = {.scale = 1, .shaping = SHAPING_DEFAULT, .verifier_seconds = 600};
     struct opt table[] = {
         OPT_GROUP("Verifiers"),
         OPT_LIST(
             0, "verifier", &o.verifiers, "NAME[:WEIGHT]",
-            "use this verifier instead of the record's 'dataset'; may be repeated: math, "
-            "strict_math, gsm8k, string_matcher, exact, countdown, format, code, code_stdio, "
-            "random:P, incorrect, majority"),
+            "use this verifier instead of the record's 'dataset'; may be repeated; math, code, "
+            "ifeval, judge, exec, random:P and many more: see the manual page"),
         OPT_FLAG(0, "whole-text", &o.whole_text,
                  "judge the thinking, too, not only what follows </think>"),
         OPT_INT(0, "workers", &o.workers, "N",
@@ -51,8 +50,17 @@ int main(int argc, char **argv)
         OPT_GROUP("Reward"),
         OPT_FLOAT(0, "scale", &o.scale, "X", "multiply the weighted sum of the scores by X", -1e9,
                   1e9),
-        OPT_FLOAT(0, "non-stop-penalty", &o.non_stop_penalty, "P",
+        OPT_FLOAT(0, "non-stop-penalty", &o.shaping.non_stop, "P",
                   "take P off when finish_reason is \"length\"", 0, 1e9),
+        OPT_INT(0, "overlong-length", &o.shaping.overlong_length, "N",
+                "take something off long responses, all of it from N tokens on; 0: do not", 0, 1e9),
+        OPT_INT(0, "overlong-buffer", &o.shaping.overlong_buffer, "N",
+                "so many tokens before that it begins, rising evenly", 0, 1e9),
+        OPT_FLOAT(0, "overlong-penalty", &o.shaping.overlong, "P", "all that is taken off then", 0,
+                  1e9),
+        OPT_FLOAT(0, "repetition-penalty", &o.shaping.repetition, "P",
+                  "take P times the share of repeated n-grams off", 0, 1e9),
+        OPT_INT(0, "repetition-ngram", &o.shaping.repetition_ngram, "N", "words of an n-gram", 1, 1000),
         OPT_GROUP("Output"),
         OPT_FLOAT(0, "filter", &o.filter_min, "MIN", "drop records with a reward below MIN", -1e18,
                   1e18),

@@ -19,6 +19,8 @@ static const struct {
 } controls[] = {
     {"random", TERM_RANDOM},
     {"incorrect", TERM_INCORRECT},
+    {"inverse", TERM_INVERSE},
+    {"python-only", TERM_PYTHON},
     {"majority", TERM_MAJORITY},
 };
 
@@ -34,7 +36,8 @@ static int find_term(const char *name, struct term *t, struct err *err)
     t->verifier = verifier_find(name);
     if (!t->verifier)
         return err_set(err,
-                       "unknown verifier '%s', expected one of %s, random, incorrect, majority",
+                       "unknown verifier '%s', expected one of %s, random, incorrect, inverse, "
+                       "python-only, majority",
                        name, verifier_names());
     return 0;
 }
@@ -180,17 +183,26 @@ static int judge_one(const struct judge *j, const struct verifier *v, const stru
 
 /* The record's own verifiers. */
 
-static const struct verifier *named_by(const json_t *name, struct err *err)
+/* NAME or NAME:WEIGHT */
+static const struct verifier *named_by(const json_t *name, double *weight, struct err *err)
 {
-    const char *text = json_string_value(name);
+    const char *text = json_string_value(name), *colon;
     if (!text) {
         err_set(err, "'dataset' holds %s, expected a verifier's name", json_type_name(name));
         return NULL;
     }
-    const struct verifier *v = verifier_find(text);
+    colon = strchr(text, ':');
+    char *plain = xstrndup(text, strcspn(text, ":"));
+    const struct verifier *v = verifier_find(plain);
+    free(plain);
+    *weight = 1;
     if (!v)
         err_set(err, "unknown verifier '%s' in 'dataset', expected one of %s (or use --verifier)",
                 text, verifier_names());
+    else if (colon && parse_float(colon + 1, -1e9, 1e9, weight, err) < 0) {
+        err_prefix(err, "weight of '%s' in 'dataset'", text);
+        v = NULL;
+    }
     return v;
 }
 
@@ -206,7 +218,8 @@ static int judge_list(const struct judge *j, const json_t *names, const struct a
                        json_array_size(truth));
     json_array_foreach(names, i, name)
     {
-        const struct verifier *v = named_by(name, err);
+        double weight;
+        const struct verifier *v = named_by(name, &weight, err);
         const json_t *own = n > 1 ? json_array_get(truth, i) : truth;
         if (!v)
             return -1;
@@ -214,7 +227,7 @@ static int judge_list(const struct judge *j, const json_t *names, const struct a
             if (strcmp(g->scores[k].name, v->name) == 0)
                 return err_set(err, "'dataset' names '%s' twice", v->name);
         }
-        int rc = judge_one(j, v, a, own, 1, g, err);
+        int rc = judge_one(j, v, a, own, weight, g, err);
         if (rc < 0)
             return rc;
     }
@@ -229,10 +242,11 @@ static int judge_own(const struct judge *j, const struct answer *a, struct judge
         return judge_list(j, names, a, g, err);
     if (!names)
         return err_set(err, "'dataset' is missing and no --verifier is given");
-    const struct verifier *v = named_by(names, err);
+    double weight;
+    const struct verifier *v = named_by(names, &weight, err);
     if (!v)
         return -1;
-    return judge_one(j, v, a, json_object_get(a->record, "ground_truth"), 1, g, err);
+    return judge_one(j, v, a, json_object_get(a->record, "ground_truth"), weight, g, err);
 }
 
 /* Controls. */
@@ -277,6 +291,22 @@ static int judge_incorrect(const struct judge *j, const struct term *t, const st
     return rc < 0 ? rc : add_score(g, t->name, t->weight, v, err);
 }
 
+static int judge_inverse(const struct judge *j, const struct term *t, const struct answer *a,
+                         struct judged *g, struct err *err)
+{
+    struct judged own = {0};
+    struct verdict v = {.rule = "one-minus-own"};
+    int rc = judge_own(j, a, &own, err);
+    double sum = 0;
+    for (int i = 0; i < own.n_scores; i++)
+        sum += own.scores[i].verdict.score;
+    v.score = own.n_scores ? 1 - sum / own.n_scores : 0;
+    if (rc == 0 && own.scores[0].verdict.extracted)
+        v.extracted = xstrdup(own.scores[0].verdict.extracted);
+    judged_release(&own);
+    return rc < 0 ? rc : add_score(g, t->name, t->weight, v, err);
+}
+
 /* The vote is what the record's first own verifier extracts; the score comes with the group. */
 static int judge_majority(const struct judge *j, const struct term *t, const struct answer *a,
                           struct judged *g, struct err *err)
@@ -304,6 +334,12 @@ static int judge_term(const struct judge *j, const struct term *t, const struct 
                          g, err);
     case TERM_INCORRECT:
         return judge_incorrect(j, t, a, g, err);
+    case TERM_INVERSE:
+        return judge_inverse(j, t, a, g, err);
+    case TERM_PYTHON:
+        v.score = strcasestr(a->whole, "python") != NULL;
+        v.rule = v.score > 0 ? "mentions-python" : "no-python";
+        return add_score(g, t->name, t->weight, v, err);
     case TERM_MAJORITY:
         return judge_majority(j, t, a, g, err);
     case TERM_RANDOM:
@@ -356,7 +392,8 @@ static int judge_process(void *self, struct record *rec, struct emit *out, struc
         .record = rec->obj,
     };
     int rc = judge_answer(j, &a, &g, err);
-    g.truncated = r.truncated;
+    if (rc == 0)
+        rc = shaping_of(&j->o.shaping, &r, rec->obj, &g.shaping, err);
     response_release(&r);
     json_object_del(rec->obj, "no_verdict"); /* of an earlier try */
     g.obj = json_incref(rec->obj);

@@ -1,11 +1,13 @@
 /* judge.h - verifiers applied to records: `reward` and `rewards` from response and truth.
  *
  * Which verifiers: those named in the options, else those of the record's
- * `dataset`.  Beside the verifiers of verifier.h there are three controls, for
+ * `dataset`.  Beside the verifiers of verifier.h there are five controls, for
  * telling a reward's signal from its mere presence (Shao et al., "Spurious
  * rewards", arXiv:2506.10947):
  *   random:P    1 with probability P, whatever the answer
  *   incorrect   1 where the record's own verifier says 0
+ *   inverse     1 minus the mean of what the record's own verifiers say
+ *   python-only 1 if the response mentions Python
  *   majority    1 if the answer is its group's most common one (the first on a tie)
  *
  * Verifiers work in processes of their own (workers.h).  A record on which one of
@@ -24,13 +26,14 @@
 
 #include "base/opt.h"
 #include "data/jsonl.h"
+#include "reward/shaping.h"
 
 struct judge_options {
     struct opt_list verifiers; /* NAME[:WEIGHT], random:P[:WEIGHT]; empty = the record's own */
     bool whole_text;           /* judge the thinking, too */
     bool explain;              /* add `verdict` */
     double scale;              /* of the weighted sum */
-    double non_stop_penalty;   /* taken off the reward when finish_reason is "length" */
+    struct shaping_options shaping; /* taken off after that */
     bool filtering;
     double filter_min; /* with filtering: records below are dropped */
     int64_t workers;   /* processes; 0 = as many as there are threads */

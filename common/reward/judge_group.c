@@ -81,9 +81,10 @@ static double write_fields(const struct judge *j, const struct judged *g)
             json_object_set_new(verdicts, s->name, verdict_to_json(&s->verdict));
     }
     double reward = sum * j->o.scale;
-    if (g->truncated && j->o.non_stop_penalty != 0) {
-        reward -= j->o.non_stop_penalty;
-        json_object_set_new(rewards, "non_stop", json_number(-j->o.non_stop_penalty));
+    for (int i = 0; i < g->shaping.n; i++) {
+        reward -= g->shaping.items[i].taken;
+        json_object_set_new(rewards, g->shaping.items[i].name,
+                            json_number(0 - g->shaping.items[i].taken));
     }
     json_object_set_new(g->obj, "reward", json_number(reward));
     json_object_set_new(g->obj, "rewards", rewards);

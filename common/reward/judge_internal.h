@@ -13,7 +13,14 @@
 #define MAX_SCORES 16
 #define MAX_TALLIES 64
 
-enum term_kind { TERM_VERIFIER, TERM_RANDOM, TERM_INCORRECT, TERM_MAJORITY };
+enum term_kind {
+    TERM_VERIFIER,
+    TERM_RANDOM,
+    TERM_INCORRECT,
+    TERM_INVERSE,
+    TERM_PYTHON,
+    TERM_MAJORITY
+};
 
 struct term {
     enum term_kind kind;
@@ -34,7 +41,7 @@ struct judged {
     struct score scores[MAX_SCORES];
     int n_scores, majority; /* majority: index in scores, -1 = none */
     const struct verifier *voter;
-    bool truncated;
+    struct shaping shaping;
 };
 
 struct tally {

@@ -3,6 +3,7 @@
  * verifier-report). */
 #include "base/mem.h"
 #include "check.h"
+#include "reward/shaping.h"
 #include "reward/verifier.h"
 #include "reward/verifier_exec.h"
 #include "reward/verifier_judge.h"
@@ -170,6 +171,56 @@ static void test_exec_replies(void)
     check_exec("{\"error\": \"busy\", \"score\": 1}", 0, "busy");
 }
 
+/* Shaping. */
+
+static void test_overlong(void)
+{
+    CHECK(overlong_share(0, 100, 20) == 0 && overlong_share(80, 100, 20) == 0);
+    CHECK_CLOSE(overlong_share(81, 100, 20), 0.05, 1e-12, 0);
+    CHECK_CLOSE(overlong_share(95, 100, 20), 0.75, 1e-12, 0);
+    CHECK(overlong_share(100, 100, 20) == 1 && overlong_share(1e9, 100, 20) == 1);
+    CHECK(overlong_share(100, 100, 0) == 0 && overlong_share(101, 100, 0) == 1);
+}
+
+static void test_repetition(void)
+{
+    CHECK(repetition_share("", 3) == 0 && repetition_share("a b", 3) == 0);
+    CHECK(repetition_share("a b c", 3) == 0 && repetition_share("a b c d", 3) == 0);
+    CHECK_CLOSE(repetition_share("a a a a", 3), 0.5, 1e-12, 0);
+    CHECK_CLOSE(repetition_share("A b a  B\na b", 2), 1 - 2.0 / 5, 1e-12, 0);
+    CHECK_CLOSE(repetition_share("ab c a bc", 1), 0, 1e-12, 0);
+    CHECK_CLOSE(repetition_share("x y z x y z", 3), 1 - 3.0 / 4, 1e-12, 0);
+    char *many = xmalloc(2000001);
+    for (size_t i = 0; i < 2000000; i++)
+        many[i] = i % 2 ? ' ' : 'a';
+    many[2000000] = '\0';
+    CHECK_CLOSE(repetition_share(many, 3), 1 - 1.0 / 999998, 1e-12, 0);
+    free(many);
+}
+
+static void test_shaping(void)
+{
+    struct shaping_options o = SHAPING_DEFAULT;
+    struct response r = {.text = xstrdup("a a a a"), .truncated = true};
+    json_t *record = json_pack("{s:{s:i}}", "usage", "completion_tokens", 95),
+           *empty = json_object();
+    struct shaping s;
+    struct err err = {0};
+    CHECK(shaping_of(&o, &r, empty, &s, &err) == 0 && s.n == 0);
+    o.overlong_length = 100;
+    o.overlong_buffer = 20;
+    o.overlong = 2;
+    o.repetition = 0.5;
+    o.non_stop = 3;
+    CHECK(shaping_of(&o, &r, record, &s, &err) == 0 && s.n == 3);
+    CHECK(s.items[0].taken == 1.5 && s.items[1].taken == 0.25 && s.items[2].taken == 3);
+    CHECK_STR(s.items[2].name, "non_stop");
+    CHECK(shaping_of(&o, &r, empty, &s, &err) == -1 && strstr(err.text, "neither 'token_ids'"));
+    free(r.text);
+    json_decref(record);
+    json_decref(empty);
+}
+
 int main(int argc, char **argv)
 {
     bool report = argc > 1 && strcmp(argv[1], "--report") == 0;
@@ -179,5 +230,8 @@ int main(int argc, char **argv)
     test_errors();
     test_replies();
     test_exec_replies();
+    test_overlong();
+    test_repetition();
+    test_shaping();
     return check_done();
 }
