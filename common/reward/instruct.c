@@ -11,8 +11,13 @@
 const struct instruct_kind *instruct_find(const char *id)
 {
     static const struct instruct_kind *const tables[] = {
-        instruct_ifeval,         instruct_ifbench_count,  instruct_ifbench_words,
-        instruct_ifbench_format, instruct_ifbench_custom, instruct_iftrain,
+        instruct_ifeval,
+        instruct_ifbench_count,
+        instruct_ifbench_words,
+        instruct_ifbench_format,
+        instruct_ifbench_custom,
+        instruct_iftrain,
+        instruct_old,
     };
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
         for (const struct instruct_kind *k = tables[i]; k->id; k++) {
@@ -141,6 +146,20 @@ int instruct_follows(const struct instruct_kind *kind, const char *text, const j
 
 /* A list of them. */
 
+/* {"func_name": NAME, ...} as a list of one. */
+static json_t *list_of_old(json_t *object)
+{
+    json_t *args = json_copy(object), *list = json_object(), *ids = json_array(),
+           *kwargs = json_array();
+    json_array_append(ids, json_object_get(object, "func_name"));
+    json_object_del(args, "func_name");
+    json_array_append_new(kwargs, args);
+    json_object_set_new(list, "instruction_id", ids);
+    json_object_set_new(list, "kwargs", kwargs);
+    json_decref(object);
+    return list;
+}
+
 /* Parsed where it is text, and the one item of a list; new reference. */
 static json_t *list_of(const json_t *truth, struct err *err)
 {
@@ -161,7 +180,7 @@ static json_t *list_of(const json_t *truth, struct err *err)
         return NULL;
     }
     if (json_is_object(value))
-        return value;
+        return json_object_get(value, "func_name") ? list_of_old(value) : value;
     err_set(err, "'ground_truth' is %s, expected an object with 'instruction_id' and 'kwargs'",
             json_type_name(value));
     json_decref(value);
@@ -290,6 +309,7 @@ const struct verifier instruct_verifiers[] = {
     {.name = "ifeval_loose", .judge = judge_loose, .same = never},
     {.name = "ifeval_all", .judge = judge_all, .same = never},
     {.name = "ifeval_all_loose", .judge = judge_all_loose, .same = never},
+    {.name = "ifeval_old", .judge = judge_strict, .same = never},
     {.name = "ifbench", .judge = judge_strict, .same = never},
     {.name = "ifbench_loose", .judge = judge_loose, .same = never},
     {.name = "ifbench_all", .judge = judge_all, .same = never},

@@ -2,10 +2,12 @@
  *
  *   25 kinds of IFEval (Zhou et al., arXiv:2311.07911),
  *   58 kinds of IFBench (Pyatkin et al., arXiv:2507.02833),
- *   29 kinds more that IFBench's training sets use (IFTrain, the same paper).
+ *   29 kinds more that IFBench's training sets use (IFTrain, the same paper),
+ *   25 constraints of an older training set, by the names of functions (instruct_old.c).
  *
  * A list of instructions is {"instruction_id_list" or "instruction_id": [kind, ...], "kwargs":
- * [{...}, ...]}: two lists of one length; arguments that are null are not there.  Each kind says
+ * [{...}, ...]}: two lists of one length; arguments that are null are not there.  The older form
+ * is one object, {"func_name": constraint, ARGUMENT: value, ...}.  Each kind says
  * what its arguments are; one that is missing is an error, never a guess.
  *
  * Strict: the text as it stands.  Loose: an instruction is followed if it is in one of eight texts:
@@ -33,7 +35,7 @@ struct instruct_kind {
 /* Each ends with a NULL id. */
 extern const struct instruct_kind instruct_ifeval[], instruct_ifbench_count[],
     instruct_ifbench_words[], instruct_ifbench_format[], instruct_ifbench_custom[],
-    instruct_iftrain[];
+    instruct_iftrain[], instruct_old[];
 
 /* NULL if there is no such kind. */
 const struct instruct_kind *instruct_find(const char *id);

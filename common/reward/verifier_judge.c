@@ -52,9 +52,12 @@ const char *judge_key_variable(void)
 
 static void judge_settings(struct strbuf *out)
 {
-    strbuf_addf(out, "%s %s %s %g %lld ", options.endpoint ? options.endpoint : "",
-                options.model ? options.model : "", options.prompt_file ? options.prompt_file : "",
-                options.temperature, (long long)options.max_tokens);
+    struct err ignored = {0};
+    strbuf_addf(out, "%s %s %g %lld ", options.endpoint ? options.endpoint : "",
+                options.model ? options.model : "", options.temperature,
+                (long long)options.max_tokens);
+    if (options.prompt_file && file_read(options.prompt_file, out, &ignored) < 0)
+        strbuf_adds(out, options.prompt_file); /* asking fails, too */
 }
 
 static const char default_prompt[] =

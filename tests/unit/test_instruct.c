@@ -81,10 +81,15 @@ static void test_corpus(bool report)
 static void test_coverage(void)
 {
     static const struct instruct_kind *const tables[] = {
-        instruct_ifeval,         instruct_ifbench_count,  instruct_ifbench_words,
-        instruct_ifbench_format, instruct_ifbench_custom, instruct_iftrain,
+        instruct_ifeval,
+        instruct_ifbench_count,
+        instruct_ifbench_words,
+        instruct_ifbench_format,
+        instruct_ifbench_custom,
+        instruct_iftrain,
+        instruct_old,
     };
-    static const int sizes[] = {25, 14, 16, 17, 11, 29};
+    static const int sizes[] = {25, 14, 16, 17, 11, 29, 25};
     FILE *f = fopen("tests/verifier/instructions.jsonl", "r");
     struct strbuf all = {0};
     char block[4096];
@@ -157,6 +162,11 @@ static void test_lists(void)
     check_score("ifeval", python, "It's so, yes", 0.5);
     check_score("ifeval", json, "So", 1);
     check_score("ifeval", json, "<answer>So</answer>", 1);
+    static const char old[] =
+        "{\"ground_truth\":\"{\\\"func_name\\\": \\\"validate_end\\\", \\\"N\\\": "
+        "null, \\\"end_phrase\\\": \\\"so.\\\"}\"}";
+    check_score("ifeval_old", old, "It is so.", 1);
+    check_score("ifeval", old, "It is not.", 0);
     static const char quoted[] =
         "{\"instruction_id_list\":[\"startend:quotation\"],\"kwargs\":[{}]}";
     check_score("ifeval", quoted, "<answer>\n\"So\"\n</answer>", 1);
