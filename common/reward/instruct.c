@@ -239,12 +239,14 @@ static int judge_list(const char *text, const json_t *list, bool loose, bool all
     return 0;
 }
 
-/* Without the tags of an answer, and what is blank around it then. */
-static char *plain_answer(const char *text)
+/* Without the tags of an answer.  Where something was left out, what is blank at the ends is no part
+ * of it, either. */
+static char *plain_answer(const struct answer *a)
 {
-    if (!strstr(text, "<answer>") && !strstr(text, "</answer>"))
-        return xstrdup(text);
-    char *open = text_without(span_of(text), "<answer>");
+    bool tags = strstr(a->text, "<answer>") || strstr(a->text, "</answer>");
+    if (!tags && a->text == a->whole)
+        return xstrdup(a->text);
+    char *open = text_without(span_of(a->text), "<answer>");
     char *both = text_without(span_of(open), "</answer>");
     struct span s = span_strip(span_of(both));
     char *plain = xstrndup(s.start, s.n);
@@ -265,7 +267,7 @@ static int judge(const struct answer *a, const json_t *truth, bool loose, bool a
         err_set(err, "neither 'instruction_id_list' nor 'ground_truth' names instructions");
     if (!list)
         return -1;
-    char *text = plain_answer(a->text);
+    char *text = plain_answer(a);
     int rc = judge_list(text, list, loose, all, out, err);
     free(text);
     json_decref(list);

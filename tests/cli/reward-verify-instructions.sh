@@ -4,6 +4,7 @@ cat >in.jsonl <<'END'
 {"completion":"Sure, here it is:\n**No such mark.**","instruction_id_list":["punctuation:no_comma"],"kwargs":[{}]}
 {"completion":"<think>a, b</think>I told you that.","instruction_id_list":["count:pronouns","punctuation:no_comma"],"kwargs":[{"N":3.0,"keyword":null},null]}
 {"completion":"<answer>the level is low</answer>","ground_truth":"[{'instruction_id': ['keywords:palindrome', 'letters:letter_counting'], 'kwargs': [None, {'N': 100, 'relation': 'less than'}]}]"}
+{"completion":"<think>a b</think>\n\nword\n","instruction_id_list":["format:no_whitespace","custom:multiples"],"kwargs":[{},{}]}
 {"completion":"","instruction_id_list":["punctuation:no_comma"],"kwargs":[{}]}
 END
 reward-verify -q --explain --verifier ifeval in.jsonl | jq -c '[.reward, .verdict.ifeval[]]'
