@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         OPT_INT(0, "overlong-length", &o.shaping.overlong_length, "N",
                 "take something off long responses, all of it from N tokens on; 0: do not", 0, 1e9),
         OPT_INT(0, "overlong-buffer", &o.shaping.overlong_buffer, "N",
-                "so many tokens before that it begins, rising evenly", 0, 1e9),
+                "so many tokens before that it begins, rising evenly; 0: a fifth", 0, 1e9),
         OPT_FLOAT(0, "overlong-penalty", &o.shaping.overlong, "P", "all that is taken off then", 0,
                   1e9),
         OPT_FLOAT(0, "repetition-penalty", &o.shaping.repetition, "P",

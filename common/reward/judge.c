@@ -97,12 +97,13 @@ struct judge *judge_open(const struct judge_options *o, uint64_t seed, struct er
     j->o = *o;
     j->seed = seed;
     pthread_mutex_init(&j->lock, NULL);
-    for (int i = 0; i < o->verifiers.n; i++) {
-        if (add_term(j, o->verifiers.items[i], err) < 0) {
-            err->status = EXIT_USAGE;
-            judge_close(j);
-            return NULL;
-        }
+    int rc = shaping_check(&o->shaping, err);
+    for (int i = 0; i < o->verifiers.n && rc == 0; i++)
+        rc = add_term(j, o->verifiers.items[i], err);
+    if (rc < 0) {
+        err->status = EXIT_USAGE;
+        judge_close(j);
+        return NULL;
     }
     if (start_workers(j, err) < 0) {
         judge_close(j);

@@ -80,17 +80,23 @@ static void add(struct shaping *s, const char *name, double taken)
     s->items[s->n++].taken = taken;
 }
 
+int shaping_check(const struct shaping_options *o, struct err *err)
+{
+    if (o->overlong_length > 0 && o->overlong_buffer > o->overlong_length)
+        return err_set(err, "--overlong-buffer is larger than --overlong-length");
+    return 0;
+}
+
 int shaping_of(const struct shaping_options *o, const struct response *r, const json_t *record,
                struct shaping *out, struct err *err)
 {
     *out = (struct shaping){0};
     if (o->overlong_length > 0) {
-        double tokens = 0;
+        double tokens = 0, length = (double)o->overlong_length;
+        double buffer = o->overlong_buffer > 0 ? (double)o->overlong_buffer : length / 5;
         if (count_tokens(record, &tokens, err) < 0)
             return -1;
-        add(out, "overlong",
-            o->overlong *
-                overlong_share(tokens, (double)o->overlong_length, (double)o->overlong_buffer));
+        add(out, "overlong", o->overlong * overlong_share(tokens, length, buffer));
     }
     if (o->repetition != 0)
         add(out, "repetition", o->repetition * repetition_share(r->text, o->repetition_ngram));

@@ -16,14 +16,17 @@
 struct shaping_options {
     double non_stop;                          /* P; 0 = off */
     double overlong;                          /* P */
-    int64_t overlong_length, overlong_buffer; /* tokens; length 0 = off */
+    int64_t overlong_length, overlong_buffer; /* tokens; length 0 = off, buffer 0 = a fifth of it */
     double repetition;                        /* P; 0 = off */
     int64_t repetition_ngram;                 /* words */
 };
 #define SHAPING_DEFAULT                                                                            \
     {                                                                                              \
-        .overlong = 1, .overlong_buffer = 4096, .repetition_ngram = 3                              \
+        .overlong = 1, .repetition_ngram = 3                                                       \
     }
+
+/* Do they fit together?  Once, before the first record. */
+int shaping_check(const struct shaping_options *o, struct err *err) WARN_UNUSED;
 
 struct shaping {
     struct {

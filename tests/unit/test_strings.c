@@ -215,6 +215,12 @@ static void test_shaping(void)
     CHECK(shaping_of(&o, &r, record, &s, &err) == 0 && s.n == 3);
     CHECK(s.items[0].taken == 1.5 && s.items[1].taken == 0.25 && s.items[2].taken == 3);
     CHECK_STR(s.items[2].name, "non_stop");
+    CHECK(shaping_check(&o, &err) == 0);
+    o.overlong_buffer = 0; /* a fifth */
+    CHECK(shaping_of(&o, &r, record, &s, &err) == 0 && s.items[0].taken == 1.5);
+    o.overlong_buffer = 101;
+    CHECK(shaping_check(&o, &err) == -1);
+    err_clear(&err);
     CHECK(shaping_of(&o, &r, empty, &s, &err) == -1 && strstr(err.text, "neither 'token_ids'"));
     free(r.text);
     json_decref(record);
