@@ -20,7 +20,7 @@ bad=0
 fail() { echo "FAIL: $*"; bad=1; }
 verify() {
     timeout 60 reward-verify -q --workers 2 --judge-endpoint "$url" --judge-model m --judge-retries 2 \
-        --judge-retry-wait 0.01 --judge-timeout 2 "$@"
+        --judge-retry-wait 0.01 --judge-timeout 20 "$@"
 }
 printf '{response}' >prompt
 judge() { # response: leaves out, aside, log, status
@@ -78,7 +78,7 @@ printf '%s\n' '{"completion":"<think>t</think>{rubric}","rubric":"strict","groun
 printf 'read -r l; echo "{\\"score\\": 1, \\"detail\\": \\"key ${OPENAI_API_KEY:-none}\\"}"' >exec.sh
 printf '%s\n' '{"completion":"{\"score\": 5}","dataset":["exec","judge"],"ground_truth":["",""],"prompt":"q"}' >one.jsonl
 OPENAI_API_KEY=sk-secret-123 verify --explain --judge-prompt prompt --exec "sh exec.sh" one.jsonl >out 2>log
-[ "$(curl -s "$url/stats" | jq -r .with_key)" -ge 1 ] || fail "no key was sent"
+[ "$(curl -s --retry 5 "$url/stats" | jq -r .with_key)" -ge 1 ] || fail "no key was sent: $(curl -s "$url/stats") $(cat out log)"
 jq -e '.reward == 1.5 and .verdict.exec.detail == "key none"' out >/dev/null || fail "exec sees the key: $(cat out log)"
 jq -nc '{completion: "fault:401 {\"score\": 5}", dataset: "judge", prompt: "q"}' >one.jsonl
 OPENAI_API_KEY=sk-secret-123 verify --judge-prompt prompt --unverified aside one.jsonl >>out 2>>log
