@@ -106,8 +106,8 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Loops over all weights of a model, worth vector code.
-$(B)/common/data/ggml.o $(B)/common/data/ggml_k.o $(B)/common/model/convert_tensor.o: OPTIM = -O3
+# Loops over all weights of a model or all words of a corpus, worth vector code.
+$(B)/common/data/minhash.o $(B)/common/data/ggml.o $(B)/common/data/ggml_k.o $(B)/common/model/convert_tensor.o: OPTIM = -O3
 
 # It holds these files.
 $(B)/common/reward/code_python.o: $(wildcard common/reward/python/*.py)

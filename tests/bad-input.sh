@@ -89,6 +89,8 @@ text|model-eval -q --task bpb --model ../M
 choice|model-eval -q --task choice --model ../M --template plain
 passed|model-eval -q --task pass
 text|corpus-read -q --format jsonl
+text|corpus-dedup -q
+chat|corpus-dedup -q --threads 1
 END
 
 # Two good records each.

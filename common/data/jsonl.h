@@ -28,12 +28,18 @@ struct record {
     const char *file; /* "stdin" or the path */
     int64_t line;     /* 1-based */
     int64_t index;    /* 0-based, over all files */
+    /* The line as it was read (borrowed), and whether it lacks its '\n'. */
+    const char *text;
+    size_t n;
+    bool cut;
+    struct strbuf *scratch; /* process() may leave something here for decide() */
 };
 
 struct emit; /* collects a record's output lines */
 void emit(struct emit *out, const json_t *obj);
 void emit_raw(struct emit *out, const void *bytes, size_t n); /* verbatim bytes, e.g. a shard blob */
 void emit_aside(struct emit *out, const json_t *obj); /* to the filter's `aside` file */
+void emit_line(struct emit *out, const struct record *rec);   /* the record as it was read */
 
 /* From process(): err is not about this record (a full disk), so --skip-bad must not skip it. */
 #define JSONL_STOP (-2)
@@ -52,13 +58,25 @@ extern const struct opt jsonl_option_table[];
 int jsonl_bad_record(const char *file, int64_t line, const char *raw, size_t n,
                      struct err *why) WARN_UNUSED;
 
+/* One of several equal parts of the records, told apart by their index modulo n, so that n processes
+ * share a work.  n = 0: all of it. */
+struct jsonl_shard {
+    int64_t i, n; /* i is 0-based */
+};
+/* "2/8" is the second of eight; NULL is all. */
+int jsonl_shard_parse(const char *text, struct jsonl_shard *out, struct err *err) WARN_UNUSED;
+
 struct jsonl_filter {
     void *self;
     /* May run on several threads at once unless serial; must not depend on order then. */
     int (*process)(void *self, struct record *rec, struct emit *out, struct err *err);
+    /* Called after process(), on one thread and in input order; returns the same; or NULL. */
+    int (*decide)(void *self, struct record *rec, struct emit *out, struct err *err);
     int (*finish)(void *self, struct emit *out, struct err *err); /* or NULL */
     bool serial;
     const char *aside; /* path of a second output for emit_aside(), in the same order; or NULL */
+    bool unparsed; /* process() looks at rec->text; rec->obj is NULL */
+    struct jsonl_shard shard;
 };
 
 /* Runs the filter over files (none = stdin) to stdout; updates tool_counts. */

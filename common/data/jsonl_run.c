@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/pool.h"
@@ -25,10 +26,10 @@ struct emit {
 
 struct item {
     struct strbuf text;
+    struct strbuf scratch;
     struct record rec;
     struct emit out;
     struct err err;
-    bool cut;
     int rc;
 };
 
@@ -85,6 +86,28 @@ static int print_aside(const struct run *r, const struct strbuf *lines, struct e
     return 0;
 }
 
+void emit_line(struct emit *out, const struct record *rec)
+{
+    strbuf_add(&out->bytes, rec->text, rec->n);
+    strbuf_addc(&out->bytes, '\n');
+    out->n++;
+}
+
+int jsonl_shard_parse(const char *text, struct jsonl_shard *out, struct err *err)
+{
+    *out = (struct jsonl_shard){0};
+    const char *slash = text ? strchr(text, '/') : NULL;
+    if (!text)
+        return 0;
+    struct err why = {0};
+    char *number = slash ? xstrndup(text, (size_t)(slash - text)) : NULL;
+    bool ok = slash && parse_int(slash + 1, 1, 1e6, &out->n, &why) == 0 &&
+              parse_int(number, 1, (double)out->n, &out->i, &why) == 0;
+    free(number);
+    out->i--;
+    return ok ? 0 : err_set(err, "'%s' is no shard of work, expected one like 2/8", text);
+}
+
 static int print_emit(const struct run *r, struct emit *out, struct err *err)
 {
     size_t n = out->bytes.len;
@@ -108,6 +131,7 @@ static void reset_item(struct item *it)
     json_decref(it->rec.obj);
     it->rec.obj = NULL;
     reset(&it->text);
+    reset(&it->scratch);
     reset(&it->out.bytes);
     reset(&it->out.aside);
     it->out.n = 0;
@@ -126,12 +150,22 @@ static int fill_batch(struct run *r, struct err *err)
             break;
         struct item *it = &r->items[r->n_items];
         reset_item(it);
-        rc = lines_next(&r->lines, &it->text, &it->cut, &it->err, err);
+        bool cut = false;
+        rc = lines_next(&r->lines, &it->text, &cut, &it->err, err);
         if (rc <= 0)
             break;
-        it->rec.file = r->lines.file;
-        it->rec.line = r->lines.line;
-        it->rec.index = r->lines.index - 1;
+        it->rec = (struct record){.file = r->lines.file,
+                                  .line = r->lines.line,
+                                  .index = r->lines.index - 1,
+                                  .text = it->text.buf,
+                                  .n = it->text.len,
+                                  .cut = cut,
+                                  .scratch = &it->scratch};
+        const struct jsonl_shard *shard = &r->filter->shard;
+        if (shard->n > 1 && it->rec.index % shard->n != shard->i) {
+            tool_counts.in--; /* another process's */
+            continue;
+        }
         bytes += it->text.len;
         r->n_items++;
     }
@@ -140,7 +174,7 @@ static int fill_batch(struct run *r, struct err *err)
 
 static void process_item(struct run *r, struct item *it)
 {
-    if (it->rec.obj && it->rc == 0)
+    if ((it->rec.obj || r->filter->unparsed) && it->rc == 0)
         it->rc = r->filter->process(r->filter->self, &it->rec, &it->out, &it->err);
 }
 
@@ -149,9 +183,9 @@ static void work(void *arg, int64_t i, int thread)
     struct run *r = arg;
     struct item *it = &r->items[i];
     (void)thread;
-    if (!it->err.set)
-        it->rec.obj = line_parse(it->text.buf, it->text.len, it->cut, &it->err);
-    if (!it->rec.obj)
+    if (!it->err.set && !r->filter->unparsed)
+        it->rec.obj = line_parse(it->rec.text, it->rec.n, it->rec.cut, &it->err);
+    if (it->err.set)
         it->rc = -1;
     if (r->filter->serial)
         return;
@@ -165,6 +199,8 @@ static int settle_item(struct run *r, struct item *it, struct err *err)
 {
     if (r->filter->serial)
         process_item(r, it);
+    if (it->rc == 0 && r->filter->decide)
+        it->rc = r->filter->decide(r->filter->self, &it->rec, &it->out, &it->err);
     if (it->rc == 0)
         return print_emit(r, &it->out, err);
     if (!it->err.set)
@@ -227,6 +263,7 @@ int jsonl_run(const struct jsonl_filter *f, const char **files, int n_files, str
     for (int i = 0; i < BATCH_LINES; i++) {
         json_decref(r.items[i].rec.obj);
         strbuf_release(&r.items[i].text);
+        strbuf_release(&r.items[i].scratch);
         strbuf_release(&r.items[i].out.bytes);
         strbuf_release(&r.items[i].out.aside);
     }
