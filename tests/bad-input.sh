@@ -90,6 +90,7 @@ choice|model-eval -q --task choice --model ../M --template plain
 passed|model-eval -q --task pass
 text|corpus-read -q --format jsonl
 text|corpus-dedup -q
+text|corpus-decontam -q --against ../good/evals
 chat|corpus-dedup -q --threads 1
 END
 
@@ -97,6 +98,7 @@ END
 mkdir good
 two() { printf '%s\n%s\n' "$2" "$3" >"good/$1"; }
 two text '{"id": "a", "text": "some words of text"}' '{"id": "b", "text": "and more of them"}'
+two evals '{"question": "what is the sum of one and two and three"}' '{"question": "how many are two and two and two again"}'
 two tokens '{"id": "a", "tokens": [1, 2, 3, 4, 5, 6, 7]}' '{"id": "b", "tokens": [9, 8, 7, 6, 5, 4, 3]}'
 two prompt '{"id": "a", "prompt": "one"}' '{"id": "b", "prompt": "two"}'
 two pool '{"id": "a", "prompt": "p", "completion": "x", "reward": 1}' \

@@ -61,8 +61,8 @@ int main(int argc, char **argv)
     const char *shard = NULL;
     struct opt table[] = {
         OPT_GROUP("What is compared"),
-        OPT_STR(0, "text-field", &o.text_field, "NAME",
-                "field of the text (default: text, messages, prompt, ...)"),
+        OPT_LIST(0, "text-field", &o.text_fields, "NAME",
+                 "field of the text (default: text, messages, prompt, ...)"),
         OPT_ENUM(0, "exact", &o.near.exact, "HOW",
                  "what exact copies agree in: all but white space, each byte, or the words",
                  dedup_exact_names),

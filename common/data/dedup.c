@@ -51,7 +51,7 @@ int dedup_sign_record(struct dedup_signer *s, struct record *rec, size_t *text_b
     struct scratch *t = freelist_take(&s->scratch);
     if (!t)
         t = xcalloc(1, sizeof *t);
-    int rc = record_text(rec, s->o->text_field, &t->text, err);
+    int rc = record_text(rec, &s->o->text_fields, &t->text, err);
     if (rc == 0) {
         strbuf_clear(rec->scratch);
         strbuf_reserve(rec->scratch, s->sign_bytes + 16);

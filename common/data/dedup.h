@@ -25,7 +25,7 @@ extern const struct opt_enum dedup_exact_names[];
 
 struct dedup_options {
     struct neardup_options near; /* near.dir is set from index */
-    const char *text_field;      /* NULL: all text, see record_text.h */
+    struct opt_list text_fields; /* see record_text.h */
     const char *keep;            /* first, last, longest, shortest, max:FIELD, min:FIELD */
     const char *index;           /* folder of the index and of the stages' files, or NULL */
     const char *report;          /* file of the clusters, or NULL */
