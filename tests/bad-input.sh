@@ -90,6 +90,8 @@ choice|model-eval -q --task choice --model ../M --template plain
 passed|model-eval -q --task pass
 text|corpus-read -q --format jsonl
 text|corpus-dedup -q
+text|corpus-filter -q --rule olmo3
+chat|corpus-filter -q --rule max-words=10
 text|corpus-decontam -q --against ../good/evals
 chat|corpus-dedup -q --threads 1
 END

@@ -130,6 +130,8 @@ static float share_found(const struct decontam *d, const struct decontam_scratch
                          const struct eval_part *p)
 {
     double sum = 0;
+    if (!memchr(s->found, 0, p->n))
+        return 1; /* and not nearly, as sums have it */
     for (uint32_t i = 0; i < p->n; i++)
         sum += s->found[i] * (d->o.rule == RULE_RARE ? (double)d->weights[p->first + i] : 1);
     return (float)(sum / (d->o.rule == RULE_RARE ? (double)p->weight : p->n));

@@ -58,7 +58,9 @@ file_faults() {
     refused "../bad.jsonl.gz" "$@" ../bad.jsonl.gz
     refused "../missing.jsonl': No such file or directory" "$@" ../missing.jsonl
     [ "$1" = corpus-read ] || refused "'../M': it is a directory" "$@" ../M
-    refused "bad.jsonl:1: " "$@" --max-line-bytes 10 ../bad.jsonl
+    # The limit holds for evaluation items, too.
+    case $1 in corpus-decontam) short=evals ;; *) short=bad.jsonl ;; esac
+    refused "$short:1: " "$@" --max-line-bytes 10 ../bad.jsonl
 }
 rows readers file_faults
 
