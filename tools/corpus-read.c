@@ -11,10 +11,10 @@ static const struct tool tool = {
     .example = "corpus-read --glob '*.py' --domain code /usr/lib/python3 | head -n 1 | jq .source",
 };
 
-static int print(void *self, const json_t *doc, struct err *err)
+static int print(void *self, const char *line, size_t n, struct err *err)
 {
     (void)self;
-    return jsonl_print(doc, err);
+    return jsonl_print_line(line, n, err);
 }
 
 static int run(const struct corpus_options *o, const char **paths, int n, struct err *err)
@@ -50,12 +50,16 @@ int main(int argc, char **argv)
     struct opt table[] = {
         OPT_GROUP("Input"),
         OPT_ENUM(0, "format", &o.format, "FORMAT", "format of the files", corpus_format_names),
+        OPT_ENUM(0, "archive", &o.archive, "KIND", "kind of archives that the files are",
+                 corpus_archive_names),
+        OPT_STR(0, "encoding", &o.encoding, "NAME",
+                "encoding of the text (default: UTF-8, or UTF-16 with a mark)"),
         OPT_STR(0, "text-field", &o.text_field, "NAME", "field or column that holds the text"),
         OPT_LIST(0, "glob", &globs, "PATTERN", "take only such names from folders and archives"),
         OPT_LIST(0, "exclude", &excludes, "PATTERN", "leave such names out"),
         OPT_GROUP("Documents"),
         OPT_STR(0, "split", &o.split, "HOW",
-                "cut text files: file, paragraphs, lines, regex:PATTERN"),
+                "cut text files: file, paragraphs, lines, headings, regex:PATTERN"),
         OPT_INT(0, "max-chars", &o.max_chars, "N",
                 "cut longer documents, at paragraph ends (0: never)", 0, 1e12),
         OPT_INT(0, "min-chars", &o.min_chars, "N", "drop shorter documents", 0, 1e12),

@@ -21,19 +21,30 @@
 #define BINARY_LOOK 8192
 
 const struct opt_enum corpus_format_names[] = {
-    {"auto", CORPUS_AUTO}, {"text", CORPUS_TEXT}, {"jsonl", CORPUS_JSONL},
-    {"csv", CORPUS_CSV},   {"tsv", CORPUS_TSV},   {NULL, 0},
+    {"auto", CORPUS_AUTO},
+    {"text", CORPUS_TEXT},
+    {"jsonl", CORPUS_JSONL},
+    {"json", CORPUS_JSON},
+    {"csv", CORPUS_CSV},
+    {"tsv", CORPUS_TSV},
+    {NULL, 0},
+};
+
+const struct opt_enum corpus_archive_names[] = {
+    {"auto", ARCHIVE_AUTO}, {"tar", ARCHIVE_AUTO},  {"zip", ARCHIVE_AUTO},  {"cpio", ARCHIVE_CPIO},
+    {"7z", ARCHIVE_7Z},     {"warc", ARCHIVE_WARC}, {"none", ARCHIVE_NONE}, {NULL, 0},
 };
 
 struct corpus *corpus_open(const struct corpus_options *o,
-                           int (*sink)(void *self, const json_t *doc, struct err *err), void *self,
-                           struct err *err)
+                           int (*sink)(void *self, const char *line, size_t n, struct err *err),
+                           void *self, struct err *err)
 {
     struct corpus *c = xcalloc(1, sizeof *c);
     c->o = *o;
     c->sink = sink;
     c->self = self;
-    if (corpus_open_split(c, err) < 0) {
+    if ((o->encoding && corpus_check_encoding(o->encoding, err) < 0) ||
+        corpus_open_split(c, err) < 0) {
         corpus_close(c);
         return NULL;
     }
@@ -48,6 +59,7 @@ void corpus_close(struct corpus *c)
     strbuf_release(&c->line);
     strbuf_release(&c->piece);
     strbuf_release(&c->repaired);
+    strbuf_release(&c->out);
     free(c);
 }
 
@@ -71,84 +83,6 @@ int corpus_bad_file(struct corpus *c, const char *path, struct err *err)
     return corpus_bad(c, path, 0, "", 0, err);
 }
 
-/* Documents. */
-
-static void document_id(char id[20], const char *source, int64_t offset, const char *text, size_t n)
-{
-    uint64_t seed = XXH3_64bits(source, strlen(source)) + (uint64_t)offset;
-    snprintf(id, 20, "%016llx", (unsigned long long)XXH3_64bits_withSeed(text, n, seed));
-}
-
-static void set_default(json_t *doc, const char *key, json_t *value)
-{
-    if (json_object_get(doc, key))
-        json_decref(value);
-    else
-        json_object_set_new(doc, key, value);
-}
-
-static int emit_piece(struct corpus *c, const struct corpus_text *t, const char *text, size_t n,
-                      bool whole, struct err *err)
-{
-    char id[20];
-    int64_t offset = t->offset + (int64_t)(text - c->repaired.buf);
-    json_t *doc = json_object();
-    document_id(id, t->source, offset, text, n);
-    /* Its own id, unless it was cut: ids must be unique. */
-    const json_t *own = whole ? json_object_get(t->fields, "id") : NULL;
-    json_object_set_new(doc, "id", own ? json_copy((json_t *)(uintptr_t)own) : json_string(id));
-    json_object_set_new(doc, "text", json_stringn(text, n));
-    const char *key;
-    json_t *value;
-    json_t *fields = (json_t *)(uintptr_t)t->fields; /* the iterators of jansson change nothing */
-    json_object_foreach(fields, key, value) if (strcmp(key, c->o.text_field) != 0)
-        set_default(doc, key, json_incref(value));
-    set_default(doc, "source", json_string(t->source));
-    if (c->o.domain)
-        json_object_set_new(doc, "domain", json_string(c->o.domain));
-    json_object_set_new(doc, "offset", json_integer(offset));
-    int rc = c->sink(c->self, doc, err);
-    json_decref(doc);
-    c->stopped = rc < 0;
-    c->counts.documents++;
-    c->counts.bytes += (int64_t)n;
-    return rc;
-}
-
-static bool shorter_than(const char *text, size_t n, int64_t chars)
-{
-    return chars > 1 && (int64_t)n < chars * 4 && corpus_cut(text, n, chars - 1) == n;
-}
-
-static bool all_space(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!strchr(" \t\r\n\f\v", text[i]) || !text[i])
-            return false;
-    return true;
-}
-
-int corpus_emit(struct corpus *c, const struct corpus_text *t, struct err *err)
-{
-    strbuf_clear(&c->repaired);
-    c->counts.repaired += utf8_repair(&c->repaired, t->text, t->n);
-    const char *text = c->repaired.buf;
-    size_t left = c->repaired.len;
-    bool whole = true;
-    c->counts.short_documents += left == 0;
-    while (left > 0) {
-        size_t n = c->o.max_chars ? corpus_cut(text, left, c->o.max_chars) : left;
-        whole = whole && n == left;
-        if (all_space(text, n) || shorter_than(text, n, c->o.min_chars))
-            c->counts.short_documents++;
-        else if (emit_piece(c, t, text, n, whole, err) < 0)
-            return -1;
-        text += n;
-        left -= n;
-    }
-    return 0;
-}
-
 /* Formats. */
 
 static bool ends_with(const char *name, size_t n, const char *suffix)
@@ -157,7 +91,7 @@ static bool ends_with(const char *name, size_t n, const char *suffix)
     return n > m && strncasecmp(name + n - m, suffix, m) == 0;
 }
 
-static enum corpus_format format_of_name(const char *name)
+static enum corpus_format format_of_name(const char *name, bool is_array)
 {
     static const char *const packed[] = {".gz", ".zst", ".xz", ".bz2"};
     size_t n = strlen(name);
@@ -166,32 +100,64 @@ static enum corpus_format format_of_name(const char *name)
             n -= strlen(packed[i]);
     if (ends_with(name, n, ".jsonl") || ends_with(name, n, ".ndjson"))
         return CORPUS_JSONL;
+    if (ends_with(name, n, ".json") && is_array)
+        return CORPUS_JSON;
     if (ends_with(name, n, ".csv"))
         return CORPUS_CSV;
     return ends_with(name, n, ".tsv") ? CORPUS_TSV : CORPUS_TEXT;
 }
 
+/* Standard input has no name to go by. */
+static enum corpus_format format_of_stdin(const unsigned char *bytes, ssize_t n, bool is_array)
+{
+    if (is_array)
+        return CORPUS_JSON;
+    return n >= 2 && memcmp(bytes, "{\"", 2) == 0 ? CORPUS_JSONL : CORPUS_TEXT;
+}
+
+/* An array of objects begins here: other JSON files are text like any. */
+static bool begins_array(const unsigned char *bytes, ssize_t n)
+{
+    ssize_t i = n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    for (const char *want = "[{"; *want; want++, i++) {
+        while (i < n && bytes[i] && strchr(" \t\r\n", bytes[i]))
+            i++;
+        if (i == n || bytes[i] != *want)
+            return false;
+    }
+    return true;
+}
+
 int corpus_read_stream(struct corpus *c, struct stream *s, const char *source, struct err *err)
 {
-    const unsigned char *bytes;
+    bool done = false;
     stream_limit_ratio(s, c->o.max_ratio);
+    int rc = corpus_convert(c, s, source, &done, err);
+    return rc < 0 || done ? rc : corpus_read_utf8(c, s, source, err);
+}
+
+int corpus_read_utf8(struct corpus *c, struct stream *s, const char *source, struct err *err)
+{
+    const unsigned char *bytes;
     ssize_t n = stream_peek(s, &bytes, BINARY_LOOK, err);
     if (n < 0)
         return -1;
     c->counts.files++;
-    bool json_start = n >= 2 && memcmp(bytes, "{\"", 2) == 0;
     if (n > 0 && memchr(bytes, 0, (size_t)n)) {
         c->counts.binary++;
         log_debug("%s: passed over, it is binary", source);
         return 0;
     }
     enum corpus_format format = (enum corpus_format)c->o.format;
-    if (format == CORPUS_AUTO) /* standard input has no name to go by */
-        format = strcmp(source, "stdin") == 0 ? json_start ? CORPUS_JSONL : CORPUS_TEXT
-                                              : format_of_name(source);
+    bool is_array = begins_array(bytes, n);
+    if (format == CORPUS_AUTO)
+        format = strcmp(source, "stdin") == 0 ? format_of_stdin(bytes, n, is_array)
+                                              : format_of_name(source, is_array);
     switch (format) {
     case CORPUS_JSONL:
         return corpus_read_jsonl(c, s, source, err);
+    case CORPUS_JSON:
+        return corpus_read_json(c, s, source, err);
     case CORPUS_CSV:
         return corpus_read_csv(c, s, source, ',', err);
     case CORPUS_TSV:
@@ -215,6 +181,13 @@ static int use_object(struct corpus *c, const char *source, int64_t offset, json
     return rc;
 }
 
+int corpus_use_json(struct corpus *c, const char *source, int64_t offset, const char *text,
+                    size_t n, bool cut, struct err *err)
+{
+    int rc = corpus_emit_flat(c, source, offset, text, n, err);
+    return rc ? rc : use_object(c, source, offset, line_parse(text, n, cut, err), err);
+}
+
 int corpus_read_jsonl(struct corpus *c, struct stream *s, const char *source, struct err *err)
 {
     int64_t line = 0;
@@ -234,10 +207,10 @@ int corpus_read_jsonl(struct corpus *c, struct stream *s, const char *source, st
             line == 1 && c->line.len >= 3 && memcmp(c->line.buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
         const char *text = c->line.buf + bom;
         size_t n = c->line.len - bom;
-        if (rc > 0 && all_space(text, n))
+        if (rc > 0 && corpus_is_blank(text, n))
             continue;
         if (rc > 0)
-            rc = use_object(c, source, offset, line_parse(text, n, cut, &why), &why) < 0 ? -1 : 1;
+            rc = corpus_use_json(c, source, offset, text, n, cut, &why) < 0 ? -1 : 1;
         if (rc < 0 && corpus_bad(c, source, line, text, n, &why) < 0) {
             *err = why;
             return -1;
@@ -261,8 +234,8 @@ bool corpus_wants(const struct corpus *c, const char *path)
 /* Called an archive, and found not to be one: it must not pass for text. */
 static bool named_archive(const char *path)
 {
-    static const char *const suffixes[] = {".zip",    ".tar",     ".tgz",    ".txz",    ".tbz",
-                                           ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"};
+    static const char *const suffixes[] = {".zip",    ".tar",     ".tgz",    ".txz",     ".tbz",
+                                           ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".cpio"};
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
         if (ends_with(path, strlen(path), suffixes[i]))
             return true;
@@ -279,10 +252,18 @@ static int read_opened(struct corpus *c, struct stream *s, const char *path, str
         return -1;
     bool zip = n >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "PK\5\6", 4) == 0);
     bool tar = n >= 512 && memcmp(bytes + 257, "ustar", 5) == 0;
-    if (zip || tar)
-        return corpus_read_archive(c, s, zip && strcmp(path, "-") != 0 ? path : NULL, err);
-    if (n > 0 && named_archive(path))
-        return err_set(err, "'%s' is neither tar nor zip", path);
+    bool cpio = n >= 6 && (memcmp(bytes, "070701", 6) == 0 || memcmp(bytes, "070702", 6) == 0 ||
+                           memcmp(bytes, "070707", 6) == 0);
+    if (c->o.archive == ARCHIVE_WARC)
+        return corpus_read_warc(c, s, err);
+    if (c->o.archive == ARCHIVE_7Z && strcmp(path, "-") == 0)
+        return err_set(err, "a 7z archive cannot be read from standard input: name the file");
+    if (c->o.archive != ARCHIVE_NONE && (zip || tar || cpio || c->o.archive != ARCHIVE_AUTO)) {
+        bool by_path = (zip || c->o.archive == ARCHIVE_7Z) && strcmp(path, "-") != 0;
+        return corpus_read_archive(c, s, by_path ? path : NULL, err);
+    }
+    if (n > 0 && c->o.archive != ARCHIVE_NONE && named_archive(path))
+        return err_set(err, "'%s' is neither tar, zip nor cpio", path);
     return corpus_read_stream(c, s, stream_name(s), err);
 }
 

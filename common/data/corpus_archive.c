@@ -1,7 +1,8 @@
-/* corpus_archive.c - members of tar and zip archives.
+/* corpus_archive.c - members of tar, zip and cpio archives, and of 7z when asked for.
  *
- * Only these two formats are switched on in libarchive, and nothing is ever
- * extracted: a member's name is a label, so "../x" and links have no power here.
+ * Only these formats are switched on in libarchive, and nothing is ever extracted.  A
+ * member's name is a label; one that leads out of the archive is refused all the same, for
+ * somebody may take the label for a path one day.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -93,8 +94,18 @@ static int open_archive(struct box *b, const char *zip_path, struct err *err)
     struct archive *a = b->archive = archive_read_new();
     if (!a)
         return err_set(err, "cannot read archive '%s': out of memory", b->path);
-    archive_read_support_format_tar(a);
-    archive_read_support_format_zip(a);
+    switch ((enum corpus_archive)b->corpus->o.archive) {
+    case ARCHIVE_CPIO:
+        archive_read_support_format_cpio(a);
+        break;
+    case ARCHIVE_7Z:
+        archive_read_support_format_7zip(a);
+        break;
+    default:
+        archive_read_support_format_tar(a);
+        archive_read_support_format_zip(a);
+        archive_read_support_format_cpio(a);
+    }
     int rc = zip_path ? archive_read_open_filename(a, zip_path, BLOCK_BYTES)
                       : archive_read_open(a, b, NULL, feed, NULL);
     return rc == ARCHIVE_OK ? 0 : archive_failed(b, err);
@@ -137,6 +148,25 @@ static char *member_name(const struct box *b, struct archive_entry *entry, int64
     return strbuf_detach(&s, NULL);
 }
 
+/* "/x", "C:\\x", "a/../../x". */
+static bool leads_out(const char *name)
+{
+    if (*name == '/' || *name == '\\' || (*name && name[1] == ':' && strchr("/\\", name[2])))
+        return true;
+    for (const char *p = name; *p; p += strcspn(p, "/\\"), p += *p != '\0')
+        if (strncmp(p, "..", 2) == 0 && strchr("/\\", p[2]))
+            return true;
+    return false;
+}
+
+/* Under the policy for bad records: with --skip-bad the other members are read. */
+static int refuse_name(struct box *b, const char *name, struct err *err)
+{
+    err_set(err, "archive '%s': the name '%s' leads out of it: refused", b->path,
+            name + strlen(b->path) + 1);
+    return corpus_bad_file(b->corpus, name, err);
+}
+
 static int use_member(struct box *b, struct archive_entry *entry, int64_t number, struct err *err)
 {
     struct corpus *c = b->corpus;
@@ -147,7 +177,9 @@ static int use_member(struct box *b, struct archive_entry *entry, int64_t number
     }
     char *name = member_name(b, entry, number);
     int rc = 0;
-    if (corpus_wants(c, name + strlen(b->path) + 1)) {
+    if (leads_out(name + strlen(b->path) + 1)) {
+        rc = refuse_name(b, name, err);
+    } else if (corpus_wants(c, name + strlen(b->path) + 1)) {
         struct stream *s = stream_from(name, (struct stream_source){b, read_member});
         b->member = name;
         b->member_bytes = 0;
@@ -162,8 +194,11 @@ static int use_member(struct box *b, struct archive_entry *entry, int64_t number
  * missing because the rest was cut off, and makes do with a zip that lost its directory. */
 static int check_end(struct box *b, struct err *err)
 {
-    bool tar = (archive_format(b->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    int format = archive_format(b->archive) & ARCHIVE_FORMAT_BASE_MASK;
+    bool tar = format == ARCHIVE_FORMAT_TAR;
     const void *rest;
+    if (format == ARCHIVE_FORMAT_CPIO || format == ARCHIVE_FORMAT_7ZIP)
+        return 0; /* libarchive sees to it */
     la_ssize_t n = tar ? 0 : 1;
     while (n > 0)
         n = feed(b->archive, b, &rest);

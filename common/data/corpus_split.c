@@ -3,6 +3,7 @@
 #include <pcre2.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "data/corpus_part.h"
 #include "data/jsonl.h"
 #include "data/utf8.h"
@@ -14,15 +15,17 @@
 
 int corpus_open_split(struct corpus *c, struct err *err)
 {
-    static const char *const names[] = {"file", "paragraphs", "lines"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"file", "paragraphs", "lines", "headings"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (strcmp(c->o.split, names[i]) == 0) {
             c->split = (enum corpus_split)i;
             return 0;
         }
     }
     if (strncmp(c->o.split, "regex:", 6) != 0)
-        return err_set(err, "'%s' is no way to split: file, paragraphs, lines or regex:PATTERN",
+        return err_set(err,
+                       "'%s' is no way to split: file, paragraphs, lines, headings or "
+                       "regex:PATTERN",
                        c->o.split);
     int code;
     PCRE2_SIZE at;
@@ -180,11 +183,23 @@ static int emit_collected(struct corpus *c, const char *source, int64_t offset, 
     return rc;
 }
 
+/* An ATX heading of Markdown (CommonMark 4.2) outside of blocks of code. */
+static bool is_heading(struct corpus *c)
+{
+    const char *p = c->line.buf + strspn(c->line.buf, " ");
+    if (p - c->line.buf > 3)
+        return false;
+    if (strncmp(p, "```", 3) == 0 || strncmp(p, "~~~", 3) == 0)
+        c->in_fence = !c->in_fence;
+    size_t n = strspn(p, "#");
+    return !c->in_fence && n >= 1 && n <= 6 && (p[n] == ' ' || p[n] == '\t' || !p[n]);
+}
+
 /* Adds the line in c->line to the piece and says whether the piece ends here. */
 static bool collect(struct corpus *c, int64_t at, int64_t *begin)
 {
-    if (is_blank(&c->line))
-        return true;
+    if (is_blank(&c->line) && (c->split != SPLIT_HEADINGS || c->piece.len == 0))
+        return c->split != SPLIT_HEADINGS;
     if (c->piece.len == 0)
         *begin = at;
     else
@@ -197,6 +212,7 @@ static int read_by_line(struct corpus *c, struct stream *s, const char *source, 
 {
     int64_t line = 0, begin = 0;
     int rc = 1;
+    c->in_fence = false;
     strbuf_clear(&c->piece);
     while (rc > 0) {
         int64_t at = stream_offset(s);
@@ -216,6 +232,9 @@ static int read_by_line(struct corpus *c, struct stream *s, const char *source, 
             *err = why;
             return -1;
         }
+        bool heading = c->split == SPLIT_HEADINGS && is_heading(c);
+        if (heading && emit_collected(c, source, begin, err) < 0)
+            return -1;
         if (!stream_line_too_long(s) && collect(c, at, &begin) &&
             emit_collected(c, source, begin, err) < 0)
             return -1;
@@ -228,7 +247,7 @@ static int read_by_line(struct corpus *c, struct stream *s, const char *source, 
 
 int corpus_read_text(struct corpus *c, struct stream *s, const char *source, struct err *err)
 {
-    return c->split == SPLIT_LINES || c->split == SPLIT_PARAGRAPHS
+    return c->split == SPLIT_LINES || c->split == SPLIT_PARAGRAPHS || c->split == SPLIT_HEADINGS
                ? read_by_line(c, s, source, err)
                : read_at_once(c, s, source, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "base/tool.h"
 #include "data/decontam_internal.h"
 #include "data/jsonl.h"
 #include "data/record_text.h"
@@ -167,6 +168,7 @@ int decontam_add_set(struct decontam *d, const char *name, const char *path, str
     struct words words = {0};
     struct record rec;
     int rc = -1;
+    int64_t in = tool_counts.in; /* items are no records of the program's input */
     name = arena_strdup(&d->names, name);
     struct jsonl_reader *r = jsonl_reader_open(&path, 1, err);
     while (r && (rc = jsonl_reader_next(r, &rec, err)) > 0) {
@@ -178,6 +180,7 @@ int decontam_add_set(struct decontam *d, const char *name, const char *path, str
             break;
         }
     }
+    tool_counts.in = in;
     jsonl_reader_close(r);
     words_release(&words);
     strbuf_release(&text);

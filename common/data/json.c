@@ -37,12 +37,28 @@ static const char *escape_of(unsigned char c, char code[8])
     }
 }
 
-static void write_string(struct strbuf *out, const char *s, size_t n)
+/* How many bytes from s on need no escape, eight at a time. */
+static size_t plain_bytes(const char *s, size_t n)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    size_t i = 0;
+    for (uint64_t x; i + 8 <= n; i += 8) {
+        memcpy(&x, s + i, 8);
+        uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\', del = x ^ ones * 0x7f;
+        uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
+                       ((del - ones) & ~del) | ((x - ones * 0x20) & ~x);
+        if (hit & ones << 7)
+            break;
+    }
+    return i;
+}
+
+void json_write_string(struct strbuf *out, const char *s, size_t n)
 {
     strbuf_reserve(out, n + 2);
     strbuf_addc(out, '"');
     size_t start = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = plain_bytes(s, n); i < n; i++) {
         unsigned char c = (unsigned char)s[i];
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
             continue;
@@ -50,6 +66,7 @@ static void write_string(struct strbuf *out, const char *s, size_t n)
         strbuf_add(out, s + start, i - start);
         strbuf_adds(out, escape_of(c, code));
         start = i + 1;
+        i += plain_bytes(s + start, n - start);
     }
     strbuf_add(out, s + start, n - start);
     strbuf_addc(out, '"');
@@ -121,7 +138,7 @@ static void write_object(struct strbuf *out, const json_t *v, int depth)
         first = false;
         new_line(out, inner);
         const char *key = json_object_iter_key(it);
-        write_string(out, key, strlen(key));
+        json_write_string(out, key, strlen(key));
         strbuf_adds(out, depth < 0 ? ":" : ": ");
         write_value(out, json_object_iter_value(it), inner);
     }
@@ -140,7 +157,7 @@ static void write_value(struct strbuf *out, const json_t *v, int depth)
         write_array(out, v, depth);
         break;
     case JSON_STRING:
-        write_string(out, json_string_value(v), json_string_length(v));
+        json_write_string(out, json_string_value(v), json_string_length(v));
         break;
     case JSON_INTEGER:
         write_integer(out, json_integer_value(v));

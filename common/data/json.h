@@ -17,6 +17,8 @@
 
 /* One line, no newline.  Non-finite numbers cannot be held by jansson, so none can appear. */
 void json_write(struct strbuf *out, const json_t *value);
+/* One string, with its quotes; n bytes of UTF-8. */
+void json_write_string(struct strbuf *out, const char *s, size_t n);
 /* With two-space indentation, for files people read. */
 void json_write_pretty(struct strbuf *out, const json_t *value);
 /* New reference; null for NaN and infinities. */

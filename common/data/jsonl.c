@@ -273,14 +273,19 @@ void jsonl_reader_close(struct jsonl_reader *r)
     free(r);
 }
 
+int jsonl_print_line(const char *line, size_t n, struct err *err)
+{
+    if (fwrite(line, 1, n, stdout) != n)
+        return err_errno(err, "cannot write standard output");
+    tool_counts.out++;
+    return 0;
+}
+
 int jsonl_print(const json_t *obj, struct err *err)
 {
     static struct strbuf line; /* kept: this is called once a record */
     strbuf_clear(&line);
     json_write(&line, obj);
     strbuf_addc(&line, '\n');
-    if (fwrite(line.buf, 1, line.len, stdout) != line.len)
-        return err_errno(err, "cannot write standard output");
-    tool_counts.out++;
-    return 0;
+    return jsonl_print_line(line.buf, line.len, err);
 }

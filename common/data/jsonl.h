@@ -98,5 +98,7 @@ void jsonl_reader_close(struct jsonl_reader *r);
 
 /* Writes one line to stdout and counts it; -1 when stdout is broken. */
 int jsonl_print(const json_t *obj, struct err *err) WARN_UNUSED;
+/* The same of a line that is written already, with its '\n'. */
+int jsonl_print_line(const char *line, size_t n, struct err *err) WARN_UNUSED;
 
 #endif

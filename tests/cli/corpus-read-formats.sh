@@ -17,3 +17,17 @@ gzip -k t.tar
 corpus-read -q t.tar
 corpus-read -q - <t.tar.gz
 corpus-read -q <d/b.jsonl
+echo '[{"text":"in an array","id":1},' >array.json
+echo ' {"text":"and another"}]' >>array.json
+corpus-read -q array.json - <array.json
+echo '{"name": "settings are text"}' >settings.json
+corpus-read -q settings.json
+echo '{"text": "unless they are called records"}' | corpus-read -q --format json
+printf '\377\376h\0i\0' >utf16.txt
+corpus-read -q utf16.txt
+printf 'caf\351\n' | corpus-read -q --encoding latin1
+printf '# A\n\ntext\n# B\n' >a.md
+corpus-read -q --split headings --encoding utf-8 a.md
+corpus-read -q --archive 7z - <a.md
+corpus-read -q --archive cpio a.md
+corpus-read -q --archive none t.tar 2>&1 | wc -l

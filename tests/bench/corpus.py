@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""The corpus programs beside their peers, on one core, in turn; medians of wall time and peak memory.
+
+    python3 tests/bench/corpus.py BIN TEXT EVALS [rounds]
+
+BIN is the folder of our programs, TEXT a file of JSON lines with `text`, EVALS one with `question`.
+Run it with a Python that has datasketch, datatrove, numpy, orjson and xxhash; a peer that is not
+there is left out, and said so.  Each peer gets words from one regular expression, which is
+faster than the tokenizers that datatrove brings.
+"""
+import json
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+WORD = re.compile(r"\w+")
+
+
+def texts(path):
+    import orjson
+    with open(path, "rb") as f:
+        for line in f:
+            yield orjson.loads(line)
+
+
+class Words:
+    """datatrove's interface of a tokenizer."""
+
+    def word_tokenize(self, text):
+        return WORD.findall(text)
+
+
+def quiet_datatrove():
+    from loguru import logger
+    logger.remove()
+    from datatrove.pipeline.dedup import minhash
+    minhash.load_word_tokenizer = lambda language: Words()
+
+
+def peer_datasketch(text, evals, folder):
+    import numpy as np
+    import xxhash
+    from datasketch import MinHash, MinHashLSH
+    lsh = MinHashLSH(params=(32, 4), num_perm=128)
+    hashes = {}
+    kept = 0
+    for i, doc in enumerate(texts(text)):
+        words = WORD.findall(doc["text"].lower())
+        grams = {" ".join(words[j:j + 5]).encode() for j in range(max(1, len(words) - 4))}
+        m = MinHash(num_perm=128, hashfunc=xxhash.xxh32_intdigest)
+        m.update_batch(list(grams))
+        if any(hashes[k].jaccard(m) >= 0.5 for k in lsh.query(m)):
+            continue
+        hashes[i] = m
+        lsh.insert(i, m)
+        kept += 1
+    return f"kept={kept}"
+
+
+def peer_datatrove_dedup(text, evals, folder):
+    quiet_datatrove()
+    from datatrove.executor import LocalPipelineExecutor
+    from datatrove.pipeline.dedup.minhash import (MinhashConfig, MinhashDedupBuckets, MinhashDedupCluster,
+                                                  MinhashDedupFilter, MinhashDedupSignature)
+    from datatrove.pipeline.readers import JsonlReader
+    from datatrove.pipeline.writers import JsonlWriter
+    config = MinhashConfig(n_grams=5, num_buckets=32, hashes_per_bucket=4)
+    reader = lambda: JsonlReader(os.path.dirname(text), glob_pattern=os.path.basename(text))
+    at = lambda name: os.path.join(folder, name)
+    run = lambda steps, tasks, name: LocalPipelineExecutor(
+        pipeline=steps, tasks=tasks, workers=1, logging_dir=at("log-" + name)).run()
+    run([reader(), MinhashDedupSignature(at("sig"), config=config)], 1, "sig")
+    run([MinhashDedupBuckets(at("sig"), at("buckets"), config=config)], 32, "buckets")
+    run([MinhashDedupCluster(at("buckets"), at("remove"), config=config)], 1, "cluster")
+    run([reader(), MinhashDedupFilter(at("remove")), JsonlWriter(at("out"), compression=None)], 1, "filter")
+    out = [os.path.join(at("out"), f) for f in os.listdir(at("out"))]
+    return f"kept={sum(sum(1 for _ in open(f)) for f in out)}"
+
+
+def peer_datatrove_decont(text, evals, folder):
+    quiet_datatrove()
+    import datatrove.pipeline.decont.n_grams as d
+    from datatrove.data import Document
+    d.load_word_tokenizer = lambda language: Words()
+    f = d.NGramsDecontFilter(folder, config=d.NGramsDecontConfig(n_grams=8))
+    f._index_hashes = {}
+    for item in texts(evals):
+        words = f.tokenizer.word_tokenize(d.simplify_text(item["question"], f.config.norm_config))
+        for gram in d.ngrams(words, 8):
+            f._index_hashes[f.hash_func(" ".join(gram))] = "evals"
+    kept = 0
+    with open(os.path.join(folder, "out.jsonl"), "w") as out:
+        for doc in texts(text):
+            if f.filter(Document(text=doc["text"], id=doc["id"])) is True:
+                out.write(json.dumps(doc) + "\n")
+                kept += 1
+    return f"kept={kept}"
+
+
+PEERS = {"datasketch": peer_datasketch, "datatrove minhash": peer_datatrove_dedup,
+         "datatrove decont": peer_datatrove_decont}
+
+
+def measure(command, **kw):
+    """Seconds of wall time and MiB at the peak, of a process and its children."""
+    began = time.time()
+    p = subprocess.Popen(command, stderr=subprocess.PIPE, **kw)
+    err = p.stderr.read().decode(errors="replace")
+    _, status, usage = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.time() - began
+    if p.returncode != 0:
+        raise RuntimeError(err[-300:])
+    return seconds, usage.ru_maxrss / 1024, err.strip().splitlines()[-1] if err.strip() else ""
+
+
+def main():
+    if sys.argv[1] == "--peer":
+        print(PEERS[sys.argv[2]](*sys.argv[3:6]), file=sys.stderr)
+        return
+    bin_dir, text, evals = sys.argv[1:4]
+    rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 3
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[0]})
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    mb = sum(len(d["text"].encode()) for d in texts(text)) / 1e6
+    ours = lambda program, *options: [os.path.join(bin_dir, program), "--threads", "1", *options, text]
+    races = [
+        ("near duplicates", ours("corpus-dedup"), ["datasketch", "datatrove minhash"]),
+        ("exact duplicates", ours("corpus-dedup", "--bands", "0"), []),
+        ("8-grams of evaluation items", ours("corpus-decontam", "--rule", "ngram", "--against", evals),
+         ["datatrove decont"]),
+        ("rarity and alignment", ours("corpus-decontam", "--against", evals), []),
+        ("five rules of Olmo 3", ours("corpus-filter", "--rule", "olmo3"), []),
+    ]
+    print(f"{mb:.1f} MB of text, {rounds} rounds, one core\n")
+    print("| work | program | MB/s | MiB | ratio of speed |\n|---|---|---|---|---|")
+    for work, command, peers in races:
+        results = {}
+        for _ in range(rounds):
+            with open(os.path.join(tempfile.gettempdir(), "bench-out.jsonl"), "w") as out:
+                results.setdefault(command[0].rsplit("/", 1)[-1], []).append(measure(command, stdout=out))
+            for peer in list(peers):
+                with tempfile.TemporaryDirectory() as folder:
+                    try:
+                        r = measure([sys.executable, __file__, "--peer", peer, text, evals, folder],
+                                    stdout=subprocess.DEVNULL)
+                        results.setdefault(peer, []).append(r)
+                    except RuntimeError as e:
+                        print(f"| {work} | {peer} | left out: {str(e).splitlines()[-1]} | | |")
+                        peers.remove(peer)
+        mine = None
+        for name, r in results.items():
+            speed = mb / statistics.median(x[0] for x in r)
+            mine = mine or speed
+            print(f"| {work} | {name} | {speed:.1f} | {statistics.median(x[1] for x in r):.0f} | "
+                  f"{mine / speed:.1f} |")
+        print(*(f"<!-- {name}: {r[-1][2]} -->" for name, r in results.items()), sep="\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
