@@ -412,27 +412,40 @@ static int drop_record(void *self, struct record *rec, struct emit *out, struct 
     return 0;
 }
 
+static int open_verdicts(struct dropping *d, const char *folder, struct err *err)
+{
+    struct head h = {.n = 0};
+    char *path = path_join(folder, "verdicts");
+    int rc = file_view_open(&d->view, path, err);
+    if (rc == 0 && d->view.n >= sizeof h)
+        memcpy(&h, d->view.bytes, sizeof h);
+    if (rc == 0 && (memcmp(h.magic, "tpverdct", 8) != 0 || h.n < 0 ||
+                    d->view.n != sizeof h + (size_t)h.n * sizeof(struct verdict)))
+        rc = err_set(err, "'%s' is not a whole file of verdicts", path);
+    if (rc == 0) {
+        d->verdicts = (const void *)((const char *)d->view.bytes + sizeof h);
+        d->n = h.n;
+    }
+    free(path);
+    return rc;
+}
+
+static int drop_all(struct dropping *d, const struct dedup_options *o, const char **files,
+                    int n_files, struct err *err)
+{
+    struct jsonl_filter f = {
+        .self = d, .process = drop_record, .unparsed = true, .shard = o->shard};
+    return jsonl_run(&f, files, n_files, err);
+}
+
 static int drop_stage(const struct dedup_options *o, const char **files, int n_files,
                       struct err *err)
 {
     struct dropping d = {.n = 0};
-    struct head h = {.n = 0};
-    char *path = path_join(o->index, "verdicts");
-    int rc = file_view_open(&d.view, path, err);
-    if (rc == 0 && d.view.n >= sizeof h)
-        memcpy(&h, d.view.bytes, sizeof h);
-    if (rc == 0 && (memcmp(h.magic, "tpverdct", 8) != 0 || h.n < 0 ||
-                    d.view.n != sizeof h + (size_t)h.n * sizeof(struct verdict)))
-        rc = err_set(err, "'%s' is not a whole file of verdicts", path);
-    if (rc == 0) {
-        d.verdicts = (const void *)((const char *)d.view.bytes + sizeof h);
-        d.n = h.n;
-        struct jsonl_filter f = {
-            .self = &d, .process = drop_record, .unparsed = true, .shard = o->shard};
-        rc = jsonl_run(&f, files, n_files, err);
-    }
+    int rc = open_verdicts(&d, o->index, err);
+    if (rc == 0)
+        rc = drop_all(&d, o, files, n_files, err);
     file_view_release(&d.view);
-    free(path);
     return rc;
 }
 
@@ -471,17 +484,23 @@ static int all_stages(const struct dedup_options *o, const char **files, int n_f
         return failed;
     }
     with.index = own;
+    struct dropping d = {.n = 0};
+    struct err unused = {0};
     int rc = sign_stage(&with, files, n_files, err);
     if (rc == 0)
         rc = match_stage(&with, counts, err);
-    tool_counts.in = 0; /* they are read again */
+    if (rc == 0)
+        rc = open_verdicts(&d, own, err);
+    /* Mapped files outlive their names: a closed pipe ends this program and leaves nothing. */
+    if (dir_remove(own, rc == 0 ? err : &unused) < 0)
+        rc = -1;
+    free(own);
+    tool_counts.in = 0; /* they are read again, and what was set aside is passed over */
     jsonl_options.max_line_bytes = (int64_t)1 << 33;
     if (rc == 0)
-        rc = drop_stage(&with, files, n_files, err);
-    struct err unused = {0};
-    int removed = dir_remove(own, rc == 0 ? err : &unused);
-    free(own);
-    return rc < 0 ? rc : removed;
+        rc = drop_all(&d, &with, files, n_files, err);
+    file_view_release(&d.view);
+    return rc;
 }
 
 int dedup_stages(const struct dedup_options *o, const char **files, int n_files,

@@ -223,74 +223,41 @@ static void add_phrase(struct rule *r, const char *text, size_t n)
 }
 
 /* What models say of themselves.  Names of makers alone say nothing: people write about them. */
-static void add_identities(struct rule *r)
+static const char *const model_frames[] = {"I am %s", "I'm %s", "my name is %s", "as %s I", NULL};
+static const char *const model_names[] = {
+    "ChatGPT", "GPT-3", "GPT-3.5", "GPT-4", "GPT-4o", "Claude", "Gemini", "Bard", "Llama", "Mistral",
+    "Qwen", "QwQ", "DeepSeek", "DeepSeek-R1", "Kimi", "GLM", "Grok", "Phi", "Yi", "Olmo", "Tulu",
+    "an AI assistant", "an AI language model", "an AI model", "a large language model",
+    "an artificial intelligence", NULL};
+static const char *const maker_frames[] = {
+    "I was created by %s", "I was developed by %s", "I was trained by %s", "I was made by %s",
+    "language model trained by %s", "language model developed by %s", "language model created by %s",
+    "assistant developed by %s", "assistant created by %s", "assistant made by %s",
+    "model developed by %s", "model trained by %s", NULL};
+static const char *const maker_names[] = {
+    "OpenAI", "Anthropic", "Google", "DeepMind", "Google DeepMind", "Meta", "Meta AI", "Mistral AI",
+    "Alibaba", "Alibaba Cloud", "Tongyi", "DeepSeek", "Moonshot AI", "Zhipu AI", "xAI", "Microsoft",
+    "Ai2", "the Allen Institute for AI", NULL};
+
+static void add_framed(struct rule *r, const char *const *frames, const char *const *names)
 {
-    static const char *const names[] = {"ChatGPT",
-                                        "GPT-3",
-                                        "GPT-3.5",
-                                        "GPT-4",
-                                        "GPT-4o",
-                                        "Claude",
-                                        "Gemini",
-                                        "Bard",
-                                        "Llama",
-                                        "Mistral",
-                                        "Qwen",
-                                        "QwQ",
-                                        "DeepSeek",
-                                        "DeepSeek-R1",
-                                        "Kimi",
-                                        "GLM",
-                                        "Grok",
-                                        "Phi",
-                                        "Yi",
-                                        "Olmo",
-                                        "Tulu",
-                                        "an AI assistant",
-                                        "an AI language model",
-                                        "an AI model",
-                                        "a large language model",
-                                        "an artificial intelligence"};
-    static const char *const frames[] = {"I am %s", "I'm %s", "my name is %s", "as %s I"};
-    static const char *const makers[] = {"OpenAI",
-                                         "Anthropic",
-                                         "Google",
-                                         "DeepMind",
-                                         "Google DeepMind",
-                                         "Meta",
-                                         "Meta AI",
-                                         "Mistral AI",
-                                         "Alibaba",
-                                         "Alibaba Cloud",
-                                         "Tongyi",
-                                         "DeepSeek",
-                                         "Moonshot AI",
-                                         "Zhipu AI",
-                                         "xAI",
-                                         "Microsoft",
-                                         "Ai2",
-                                         "the Allen Institute for AI"};
-    static const char *const made[] = {
-        "I was created by %s",          "I was developed by %s",
-        "I was trained by %s",          "I was made by %s",
-        "language model trained by %s", "language model developed by %s",
-        "language model created by %s", "assistant developed by %s",
-        "assistant created by %s",      "assistant made by %s",
-        "model developed by %s",        "model trained by %s"};
-    for (size_t f = 0; f < ARRAY_SIZE(frames) + ARRAY_SIZE(made); f++) {
-        bool who = f < ARRAY_SIZE(frames);
-        const char *frame = who ? frames[f] : made[f - ARRAY_SIZE(frames)];
-        const char *gap = strstr(frame, "%s");
-        size_t n = who ? ARRAY_SIZE(names) : ARRAY_SIZE(makers);
-        for (size_t i = 0; i < n; i++) {
+    for (; *frames; frames++) {
+        const char *gap = strstr(*frames, "%s");
+        for (const char *const *name = names; *name; name++) {
             struct strbuf text = {0};
-            strbuf_add(&text, frame, (size_t)(gap - frame));
-            strbuf_adds(&text, who ? names[i] : makers[i]);
+            strbuf_add(&text, *frames, (size_t)(gap - *frames));
+            strbuf_adds(&text, *name);
             strbuf_adds(&text, gap + 2);
             add_phrase(r, text.buf, text.len);
             strbuf_release(&text);
         }
     }
+}
+
+static void add_identities(struct rule *r)
+{
+    add_framed(r, model_frames, model_names);
+    add_framed(r, maker_frames, maker_names);
     add_phrase(r, "as an AI language model", 23);
     add_phrase(r, "as a large language model", 25);
 }

@@ -68,6 +68,11 @@ jq -r '[.id, (.text | length)] | @tsv' all.jsonl | awk -F '\t' '
 jq -r .id longest.jsonl >kept.ids
 jq -r .id all.jsonl | grep -F -x -f kept.ids | cmp -s - kept.ids || fail "--keep longest: not in the order of the input"
 
+mkdir tmp
+for i in 1 2 3 4 5; do cat all.jsonl; done >many.jsonl
+TMPDIR=$PWD/tmp corpus-dedup -q --keep last many.jsonl | head -n 1 >/dev/null
+[ -z "$(ls -A tmp)" ] || fail "a closed pipe leaves files: $(ls tmp)"
+
 # kill -9 while signing: nothing that looks whole; run again, and all is well.
 rm -rf DIR
 (corpus-dedup -q --stage sign --index DIR - <all.jsonl & pid=$!; kill -9 $pid 2>/dev/null; wait $pid) 2>/dev/null || true
