@@ -17,7 +17,7 @@
 
 #define BATCH_LINES 1024
 #define BATCH_BYTES ((size_t)8 << 20)
-#define KEPT_BYTES ((size_t)1 << 20) /* one long record must not hold its memory for ever */
+#define KEPT_BYTES ((size_t)32 << 10) /* a buffer keeps; long records need more, once */
 
 struct emit {
     struct strbuf bytes, aside;

@@ -29,6 +29,7 @@ jq -r .text out.jsonl >out.txt
 jq -r .text part.jsonl | cmp -s - out.txt || fail "other documents come out"
 
 # kill -9: what was written is the beginning of what a second run writes, which is whole.
+blocks=1
 corpus | corpus-read -q --format jsonl >whole.jsonl
 mkfifo pipe
 corpus-read -q --format jsonl <pipe >killed.jsonl &
