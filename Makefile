@@ -36,8 +36,9 @@ CPPFLAGS += -D_GNU_SOURCE -I. -Icommon
 BASE_CFLAGS = -std=c17 $(OPTIM) $(CFLAGS) $(WARN) $(WERROR) $(SAN)
 LIB_CFLAGS  = $(BASE_CFLAGS) $(if $(SAN),-fPIE,$(HARDEN)) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN)
-# FLINT and Arb have no pkg-config file in Debian 12.
-LDLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lflint-arb -lflint -lgmp -lm -lpthread
+# FLINT and Arb have no pkg-config file in Debian 12, nor XGBoost, which brings C++ and OpenMP with it: only for programs that use it.
+LDLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lflint-arb -lflint -lgmp \
+           -Wl,--push-state,--as-needed -lxgboost -Wl,--pop-state -lm -lpthread
 
 LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard common/$(r)/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
@@ -106,8 +107,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Loops over all weights of a model or all words of a corpus, worth vector code.
-$(B)/common/data/minhash.o $(B)/common/data/ggml.o $(B)/common/data/ggml_k.o $(B)/common/model/convert_tensor.o: OPTIM = -O3
+# Loops over all weights of a model, all words of a corpus or all pairs of unknowns, worth vector code.
+$(B)/common/data/minhash.o $(B)/common/data/ggml.o $(B)/common/data/ggml_k.o $(B)/common/model/convert_tensor.o \
+  $(B)/common/mix/forest.o $(B)/common/mix/law.o: OPTIM = -O3
 
 # It holds these files.
 $(B)/common/reward/code_python.o: $(wildcard common/reward/python/*.py)
@@ -239,7 +241,7 @@ build/thinkpipe-gpu.tar.gz: all units $(B)/bench/bench_gpu $(B)/bench/bench_mode
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 
 DEB_BUILD = gcc libc6-dev make pkg-config libjansson-dev libarchive-dev libcurl4-openssl-dev libpcre2-dev \
-            libseccomp-dev libxxhash-dev libzstd-dev libutf8proc-dev libflint-dev libflint-arb-dev
+            libseccomp-dev libxxhash-dev libzstd-dev libutf8proc-dev libflint-dev libflint-arb-dev libxgboost-dev
 DEB_TEST  = g++ jq zstd mandoc
 # Text that Debian ships, used by the quickstart as its domains.
 DEB_TEXT  = dict-gcide dict-jargon linux-libc-dev libpython3.11-stdlib perl-doc

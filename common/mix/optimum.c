@@ -1,7 +1,8 @@
-/* optimum.c - the mixture that the surrogates like best. */
+/* optimum.c - the best mixture and what it is to be compared with. */
 #include "mix/optimum.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,204 +11,44 @@
 
 enum { WEIGHT_UNITS = 1000000 };
 
-/* The objective. */
+/* The weights that --kl 1se chooses from, the first six of which are shown. */
+static const double kl_steps[] = {0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1};
+enum { N_KL_SHOWN = 6, PATH_CANDIDATES = 20000, PATH_ROUNDS = 3 };
 
-static int64_t find_goal_metric(const struct objective *f, char *text, double *weight, bool *rising,
-                                bool *said, struct err *err)
+/* Millionths: the same digits on every machine, and nobody measures finer. */
+static void round_shares(double *x, const struct limits *l)
 {
-    *said = false;
-    *weight = 1;
-    char *colon = strrchr(text, ':');
-    if (colon && (strcmp(colon, ":max") == 0 || strcmp(colon, ":min") == 0)) {
-        *said = true;
-        *rising = colon[2] == 'a';
-        *colon = '\0';
-        colon = strrchr(text, ':');
-    }
-    int64_t metric = mix_model_metric(f->model, text);
-    if (metric < 0 && colon) {
-        *colon = '\0';
-        if (parse_float(colon + 1, 0, 1e300, weight, err) < 0)
-            return err_prefix(err, "--objective '%s'", text);
-        metric = mix_model_metric(f->model, text);
-    }
-    if (metric < 0)
-        return err_set(err, "--objective: the model has no metric '%s'", text);
-    return metric;
+    int64_t *units = xcalloc((size_t)l->m, sizeof *units);
+    simplex_round(x, l, WEIGHT_UNITS, units);
+    for (int64_t d = 0; d < l->m; d++)
+        x[d] = (double)units[d] / WEIGHT_UNITS;
+    free(units);
 }
 
-static int add_goal(struct objective *f, char *text, const double *prior, struct err *err)
+static void add_binding(json_t *a, const char *kind, const char *name, const char *limit, double share)
 {
-    bool rising = false, said;
-    double weight;
-    int64_t metric = find_goal_metric(f, text, &weight, &rising, &said, err);
-    if (metric < 0)
-        return -1;
-    const struct mix_metric *k = &f->model->metrics[metric];
-    if (!said)
-        rising = k->fit.rising;
-    double at_prior = surrogate_value(&k->fit, prior, f->model->n_domains);
-    GROW(f->goals, f->n, f->cap);
-    f->goals[f->n++] = (struct goal){
-        .metric = metric,
-        .weight = weight,
-        .rising = rising,
-        .logarithm = k->fit.kind->convex_log && at_prior > 0,
-        .scale = fabs(at_prior) > 1e-9 ? fabs(at_prior) : 1,
-    };
-    if (k->fit.kind->convex_log && rising != k->fit.rising) {
-        log_warn("metric '%s' was fitted as one that %s; fit it with%s --higher-is-better to be sure "
-                 "of the best mixture",
-                 k->name, rising ? "falls" : "rises", rising ? "" : "out");
-        f->convex = false;
-    }
-    return 0;
-}
-
-int objective_parse(struct objective *f, const struct mix_model *model, const char *text,
-                    const double *prior, struct err *err)
-{
-    char *copy = xstrdup(text), *rest = copy, *item;
-    double sum = 0;
-    int rc = 0;
-    *f = (struct objective){.model = model, .convex = true};
-    f->grad = xcalloc((size_t)model->n_domains, sizeof *f->grad);
-    while (rc == 0 && (item = strsep(&rest, ",")))
-        rc = add_goal(f, item, prior, err);
-    for (int64_t i = 0; i < f->n; i++)
-        sum += f->goals[i].weight;
-    if (rc == 0 && !(sum > 0))
-        rc = err_set(err, "--objective: all weights are 0");
-    for (int64_t i = 0; i < f->n && rc == 0; i++)
-        f->goals[i].weight /= sum;
-    free(copy);
-    if (rc < 0)
-        objective_release(f);
-    return rc;
-}
-
-void objective_release(struct objective *f)
-{
-    free(f->goals);
-    free(f->grad);
-    memset(f, 0, sizeof *f);
-}
-
-double objective_value(void *objective, const double *x, double *grad)
-{
-    struct objective *f = objective;
-    int64_t m = f->model->n_domains;
-    double total = 0;
-    memset(grad, 0, (size_t)m * sizeof *grad);
-    for (int64_t i = 0; i < f->n; i++) {
-        const struct goal *g = &f->goals[i];
-        const struct surrogate *s = &f->model->metrics[g->metric].fit;
-        double y = surrogate_value(s, x, m), factor = g->weight * (g->rising ? -1 : 1);
-        if (g->logarithm && !(y > 0))
-            return INFINITY;
-        total += factor * (g->logarithm ? log(y) : y / g->scale);
-        factor /= g->logarithm ? y : g->scale;
-        s->kind->gradient(s, x, m, f->grad);
-        for (int64_t j = 0; j < m; j++)
-            grad[j] += factor * f->grad[j];
-    }
-    return total;
-}
-
-/* The search. */
-
-/* Start number k: the prior, the uniform mixture, then nearly all of one domain. */
-static void start_at(const struct limits *l, const double *prior, int64_t k, double *log_z, double *x)
-{
-    for (int64_t j = 0; j < l->m; j++) {
-        double even = 1.0 / (double)l->m;
-        log_z[j] = log(k == 0 ? prior[j] : k == 1 ? even : (j == k - 2 ? 0.9 : 0.1 * even));
-    }
-    simplex_project(l, log_z, x);
-}
-
-static struct convex_result search(const struct convex_problem *p, bool convex, double *best)
-{
-    int64_t m = p->limits->m;
-    double *x = xcalloc((size_t)m, sizeof *x), *log_z = xcalloc((size_t)m, sizeof *log_z);
-    struct convex_result best_result = {.value = INFINITY};
-    for (int64_t k = 0; k < (convex ? 1 : m + 2); k++) {
-        start_at(p->limits, p->prior, k, log_z, x);
-        struct convex_result r = simplex_minimize(p, x);
-        if (k == 0 || r.value < best_result.value) {
-            best_result = r;
-            memcpy(best, x, (size_t)m * sizeof *x);
-        }
-    }
-    free(x);
-    free(log_z);
-    return best_result;
-}
-
-/* Output. */
-
-static json_t *shares_json(const struct mix_model *m, const double *x)
-{
-    json_t *o = json_object();
-    for (int64_t d = 0; d < m->n_domains; d++)
-        json_object_set_new(o, m->domains[d], json_number(x[d]));
-    return o;
-}
-
-static json_t *predicted_json(const struct mix_model *m, const double *x)
-{
-    json_t *o = json_object();
-    for (int64_t k = 0; k < m->n_metrics; k++)
-        json_object_set_new(o, m->metrics[k].name,
-                            json_number(surrogate_value(&m->metrics[k].fit, x, m->n_domains)));
-    return o;
-}
-
-/* A mixture to compare with. */
-static json_t *other_json(struct objective *f, const struct problem *p, const double *x, double kl)
-{
-    json_t *o = json_object();
-    double *grad = xcalloc((size_t)f->model->n_domains, sizeof *grad);
-    double value = objective_value(f, x, grad);
-    if (kl > 0)
-        value += kl * kl_divergence(x, p->prior, f->model->n_domains);
-    json_object_set_new(o, "weights", shares_json(f->model, x));
-    json_object_set_new(o, "predicted", predicted_json(f->model, x));
-    json_object_set_new(o, "objective", json_number(value));
-    free(grad);
-    return o;
-}
-
-static void add_tokens(json_t *out, const struct mix_model *m, const struct problem *p,
-                       const double *x, double tokens)
-{
-    size_t n = (size_t)m->n_domains;
-    int64_t *count = xcalloc(n, sizeof *count);
-    json_t *each = json_object(), *epochs = json_object();
-    simplex_round(x, p->hi, m->n_domains, (int64_t)tokens, count);
-    for (size_t d = 0; d < n; d++) {
-        json_object_set_new(each, m->domains[d], json_integer(count[d]));
-        /* 0 of 0 tokens is no repetition. */
-        double e = count[d] ? (double)count[d] / p->available[d] : 0;
-        json_object_set_new(epochs, m->domains[d], json_number(e));
-    }
-    json_object_set_new(out, "tokens", each);
-    json_object_set_new(out, "epochs", epochs);
-    free(count);
+    json_array_append_new(a, json_pack("{ss ss so}", kind, name, "limit", limit, "share", json_number(share)));
 }
 
 static json_t *binding_json(const struct mix_model *m, const struct problem *p, const double *x)
 {
+    const struct limits *l = &p->limits;
     json_t *a = json_array();
     for (int64_t d = 0; d < m->n_domains; d++) {
-        bool low = p->lo[d] > 0 && x[d] <= p->lo[d] + 1e-6, high = x[d] >= p->hi[d] - 1e-6;
-        if (!low && !high)
-            continue;
-        json_t *o = json_object();
-        json_object_set_new(o, "domain", json_string(m->domains[d]));
-        json_object_set_new(o, "limit", json_string(low ? "min" : "max"));
-        json_object_set_new(o, "share", json_number(low ? p->lo[d] : p->hi[d]));
-        json_array_append_new(a, o);
+        if (l->lo[d] > 0 && x[d] <= l->lo[d] + 1e-6)
+            add_binding(a, "domain", m->domains[d], l->lo[d] == l->hi[d] ? "fix" : "min", l->lo[d]);
+        else if (x[d] >= l->hi[d] - 1e-6)
+            add_binding(a, "domain", m->domains[d], l->hi[d] == m->train_max[d] && l->hi[d] < 1 ? "runs" : "max",
+                        l->hi[d]);
+    }
+    for (int g = 0; g < l->n_groups; g++) {
+        double sum = 0;
+        for (int64_t d = 0; d < m->n_domains; d++)
+            sum += l->group[d] == g ? x[d] : 0;
+        if (l->group_lo[g] > 0 && sum <= l->group_lo[g] + 1e-6)
+            add_binding(a, "group", p->group_name[g], "min", l->group_lo[g]);
+        else if (sum >= l->group_hi[g] - 1e-6)
+            add_binding(a, "group", p->group_name[g], "max", l->group_hi[g]);
     }
     return a;
 }
@@ -220,34 +61,135 @@ static void warn_far(const struct mix_model *m, const double *x)
                      x[d], m->train_max[d]);
 }
 
-static json_t *answer_json(struct objective *f, const struct problem *p,
-                           const struct solve_options *o, double *x, struct convex_result r)
+/* Half the sum of differences: the share of the tokens that would have to change. */
+static json_t *nearest_json(const struct mix_model *m, const double *x)
 {
-    const struct mix_model *m = f->model;
-    size_t n = (size_t)m->n_domains;
-    int64_t *units = xcalloc(n, sizeof *units);
-    double *even = xcalloc(n, sizeof *even);
-    json_t *out = json_object();
-    /* Millionths: the same digits on every machine, and nobody measures finer. */
-    simplex_round(x, p->hi, m->n_domains, WEIGHT_UNITS, units);
-    for (size_t d = 0; d < n; d++) {
-        x[d] = (double)units[d] / WEIGHT_UNITS;
-        even[d] = 1.0 / (double)n;
+    int64_t best = -1;
+    double least = INFINITY;
+    for (int64_t i = 0; i < m->n_runs; i++) {
+        double distance = 0;
+        for (int64_t d = 0; d < m->n_domains; d++)
+            distance += 0.5 * fabs(x[d] - m->runs[i * m->n_domains + d]);
+        if (distance < least) {
+            least = distance;
+            best = i;
+        }
     }
-    json_object_set_new(out, "weights", shares_json(m, x));
-    if (o->tokens > 0)
-        add_tokens(out, m, p, x, o->tokens);
-    json_object_set_new(out, "predicted", predicted_json(m, x));
-    json_object_set_new(out, "objective", json_number(r.value));
-    json_object_set_new(out, "gap", json_number(r.gap));
-    json_object_set_new(out, "kl", json_number(kl_divergence(x, p->prior, m->n_domains)));
-    json_object_set_new(out, "kl_weight", json_number(o->kl));
-    json_object_set_new(out, "binding", binding_json(m, p, x));
-    json_object_set_new(out, "prior", other_json(f, p, p->prior, o->kl));
-    json_object_set_new(out, "uniform", other_json(f, p, even, o->kl));
+    return best < 0 ? json_null() : json_pack("{ss so}", "run", m->run_ids[best], "distance", json_number(least));
+}
+
+/* The run that was best by what was measured, with that beside the prediction. */
+static json_t *best_run_json(const struct mixture_report *r)
+{
+    const struct mix_model *m = r->model;
+    int64_t best = -1;
+    double least = INFINITY;
+    for (int64_t i = 0; i < m->n_runs; i++) {
+        double value = objective_measured(r->f, m->measured + i * m->n_metrics);
+        if (value < least) {
+            least = value;
+            best = i;
+        }
+    }
+    if (best < 0)
+        return json_null();
+    json_t *o = mixture_json(r, m->runs + best * m->n_domains), *measured = json_object();
+    for (int64_t k = 0; k < m->n_metrics; k++)
+        json_object_set_new(measured, m->metrics[k].name, json_number(m->measured[best * m->n_metrics + k]));
+    json_object_set_new(o, "run", json_string(m->run_ids[best]));
+    json_object_set_new(o, "measured", measured);
+    json_object_set_new(o, "measured_score", json_number(least));
+    return o;
+}
+
+/* The path over KL weights. */
+
+static struct search quick_search(const struct search *s, double kl)
+{
+    struct search q = *s;
+    q.kl = kl;
+    q.rounds = PATH_ROUNDS;
+    q.candidates = s->candidates < PATH_CANDIDATES ? s->candidates : PATH_CANDIDATES;
+    return q;
+}
+
+static json_t *path_json(const struct search *s, const struct mix_model *m)
+{
+    json_t *a = json_array();
+    double *x = xcalloc((size_t)m->n_domains, sizeof *x), score;
+    for (int k = 0; k < N_KL_SHOWN; k++) {
+        struct search q = quick_search(s, kl_steps[k]);
+        json_t *weights = json_object();
+        search_best(&q, x);
+        round_shares(x, &s->p->limits);
+        objective_values(s->f, x, 1, &score);
+        for (int64_t d = 0; d < m->n_domains; d++)
+            json_object_set_new(weights, m->domains[d], json_number(x[d]));
+        json_array_append_new(a, json_pack("{so so so so}", "kl_weight", json_number(kl_steps[k]), "score",
+                                           json_number(score), "kl",
+                                           json_number(kl_divergence(x, s->p->prior, m->n_domains)),
+                                           "domains", weights));
+    }
+    free(x);
+    return a;
+}
+
+/* The largest weight whose optimum is within one standard error of the one without KL. */
+static double one_standard_error(const struct search *s, const struct mix_model *m)
+{
+    double *x = xcalloc((size_t)m->n_domains, sizeof *x), score, limit = 0, best = 0;
+    for (size_t k = 0; k < ARRAY_SIZE(kl_steps); k++) {
+        struct search q = quick_search(s, kl_steps[k]);
+        search_best(&q, x);
+        objective_values(s->f, x, 1, &score);
+        if (k == 0)
+            limit = score + objective_error(s->f, x);
+        if (score <= limit)
+            best = kl_steps[k];
+    }
+    free(x);
+    log_info("--kl 1se: %g", best);
+    return best;
+}
+
+static json_t *answer_json(const struct search *s, const struct mixture_report *r, double *x,
+                           struct found found)
+{
+    const struct mix_model *m = r->model;
+    double *even = xcalloc((size_t)m->n_domains, sizeof *even);
+    round_shares(x, &r->p->limits);
+    for (int64_t d = 0; d < m->n_domains; d++)
+        even[d] = 1.0 / (double)m->n_domains;
+    json_t *out = mixture_json(r, x);
+    json_object_set_new(out, "gap", json_number(found.gap));
+    json_object_set_new(out, "kl_weight", json_number(r->kl));
+    json_object_set_new(out, "binding", binding_json(m, r->p, x));
+    json_object_set_new(out, "nearest_run", nearest_json(m, x));
+    json_object_set_new(out, "path", path_json(s, m));
+    json_object_set_new(out, "prior", mixture_json(r, r->p->prior));
+    json_object_set_new(out, "uniform", mixture_json(r, even));
+    json_object_set_new(out, "best_run", best_run_json(r));
     warn_far(m, x);
-    free(units);
     free(even);
+    return out;
+}
+
+static json_t *solve_problem(const struct mix_model *model, const struct solve_options *o,
+                             const struct problem *p, const struct objective *f, struct err *err)
+{
+    struct search s = {.f = f, .p = p, .kl = o->problem.kl, .candidates = o->candidates,
+                       .rounds = SEARCH_ROUNDS, .regmix = o->regmix, .seed = o->seed};
+    double *x = xcalloc((size_t)model->n_domains, sizeof *x);
+    json_t *out = NULL;
+    if (s.kl < 0)
+        s.kl = one_standard_error(&s, model);
+    struct found found = search_best(&s, x);
+    struct mixture_report r = {model, f, p, s.kl, o->problem.tokens};
+    if (!isfinite(found.value))
+        err_set(err, "the objective is not finite anywhere near the prior");
+    else
+        out = answer_json(&s, &r, x, found);
+    free(x);
     return out;
 }
 
@@ -256,25 +198,75 @@ json_t *mix_solve(const struct mix_model *model, const struct solve_options *o, 
     struct problem p;
     struct objective f;
     json_t *out = NULL;
-    if (problem_init(&p, model, o, err) < 0)
+    if (problem_init(&p, model, &o->problem, err) < 0)
         return NULL;
-    double *x = xcalloc((size_t)model->n_domains, sizeof *x);
-    if (objective_parse(&f, model, o->objective, p.prior, err) == 0) {
-        struct limits limits = {model->n_domains, p.lo, p.hi};
-        struct convex_problem problem = {.limits = &limits,
-                                         .self = &f,
-                                         .f = objective_value,
-                                         .kl = o->kl,
-                                         .prior = p.prior,
-                                         .tolerance = 1e-9};
-        struct convex_result r = search(&problem, f.convex, x);
-        if (!isfinite(r.value))
-            err_set(err, "the objective is not finite anywhere near the prior");
-        else
-            out = answer_json(&f, &p, o, x, r);
+    if (objective_parse(&f, model, o->objective, p.prior, o->force, err) == 0) {
+        out = solve_problem(model, o, &p, &f, err);
         objective_release(&f);
     }
     problem_release(&p);
-    free(x);
     return out;
+}
+
+/* The table. */
+
+static const char *const columns[] = {NULL, "prior", "uniform", "best_run"};
+static const char *const titles[] = {"optimum", "prior", "uniform", "best run"};
+
+static const json_t *column(const json_t *answer, size_t c)
+{
+    return columns[c] ? json_object_get(answer, columns[c]) : answer;
+}
+
+static void print_row(const json_t *answer, int width, const char *name, const char *member, bool epochs)
+{
+    char line[256];
+    int at = 0;
+    for (size_t c = 0; c < ARRAY_SIZE(columns); c++) {
+        const json_t *of = column(answer, c);
+        const json_t *v = json_object_get(json_object_get(of, member), name);
+        const json_t *e = json_object_get(json_object_get(of, "epochs"), name);
+        char cell[32] = "-";
+        if (json_is_number(v) && epochs && json_is_number(e))
+            snprintf(cell, sizeof cell, "%.4f %6.2fx", json_number_value(v), json_number_value(e));
+        else if (json_is_number(v))
+            snprintf(cell, sizeof cell, epochs ? "%.4f" : "%.5g", json_number_value(v));
+        at += snprintf(line + at, sizeof line - (size_t)at, " %*s", epochs ? 15 : 15, cell);
+    }
+    log_info("%-*s%s", width, name, line);
+}
+
+static void print_half_widths(const struct mix_model *m)
+{
+    for (int64_t k = 0; k < m->n_metrics; k++)
+        if (isfinite(m->metrics[k].cv.rmse))
+            log_info("predictions of '%s' are within +-%.3g of the truth in 95 of 100 mixtures like the "
+                     "runs'", m->metrics[k].name, 1.96 * m->metrics[k].cv.rmse);
+}
+
+void mix_solve_table(const struct mix_model *m, const json_t *answer)
+{
+    int width = 9;
+    const char *name;
+    json_t *value;
+    json_t *weights = json_object_get(answer, "weights");
+    json_object_foreach(weights, name, value) width = (int)fmax(width, (double)strlen(name));
+    for (int64_t k = 0; k < m->n_metrics; k++)
+        width = (int)fmax(width, (double)strlen(m->metrics[k].name));
+    log_info("%-*s %15s %15s %15s %15s", width, "", titles[0], titles[1], titles[2], titles[3]);
+    json_object_foreach(weights, name, value) print_row(answer, width, name, "weights", true);
+    for (int64_t k = 0; k < m->n_metrics; k++)
+        print_row(answer, width, m->metrics[k].name, "predicted", false);
+    print_half_widths(m);
+    const json_t *nearest = json_object_get(answer, "nearest_run");
+    log_info("%.1f%% of the optimum's tokens differ from the nearest run's, '%s'",
+             100 * json_number_value(json_object_get(nearest, "distance")),
+             json_string_value(json_object_get(nearest, "run")));
+    size_t i;
+    json_array_foreach(json_object_get(answer, "path"), i, value)
+        log_info("kl weight %-6g score %.6g, divergence %.4g",
+                 json_number_value(json_object_get(value, "kl_weight")),
+                 json_number_value(json_object_get(value, "score")),
+                 json_number_value(json_object_get(value, "kl")));
+    log_info("repetition is not in the fit, whose runs saw fresh data: caps on epochs are yours to set");
 }

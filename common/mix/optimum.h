@@ -1,62 +1,32 @@
-/* optimum.h - the mixture that the surrogates like best, within limits.
- *
- * Minimises sum_k w_k g_k(x) + kl * KL(x || prior), w normalised to sum 1:
- *   law     g = log(prediction) for metrics that should fall, -log for those that should rise;
- *           both convex, so the one minimum is found (Olmix, arXiv:2602.12237, solves the same
- *           problem).  Where the prediction at the prior is not positive: as linear.
- *   linear  g = +-prediction / |prediction at the prior|: the log to first order.  Its log would be
- *           concave, with an optimum in every corner.
- */
+/* optimum.h - the best mixture and what it is to be compared with, as JSON and as a table. */
 #ifndef TP_MIX_OPTIMUM_H
 #define TP_MIX_OPTIMUM_H
 
-#include "base/opt.h"
-#include "data/json.h"
-#include "mix/simplex.h"
-#include "mix/sources.h"
-#include "mix/surrogates.h"
+#include "mix/search.h"
 
 struct solve_options {
-    const char *objective; /* metric:weight[:max|:min],... */
-    const char *prior;     /* sources.jsonl or NULL: that of sources, else uniform */
-    const char *sources;   /* or NULL */
-    double kl;
-    double tokens;     /* of the run to come; 0 = unknown */
-    double max_epochs; /* most often a source's tokens may be repeated in it */
-    struct opt_list min, max; /* name=share */
+    struct problem_options problem; /* its kl too: negative = the largest that costs less than one
+                                       standard error of the objective */
+    const char *objective;          /* objective.h */
+    bool force, regmix;
+    int64_t candidates;
+    uint64_t seed;
 };
 
-/* The answer as JSON (new reference): weights, tokens and epochs, predicted metrics, the same for
- * the prior and the uniform mixture, limits that bind. */
+/* The answer (new reference): weights, tokens and epochs, predicted metrics with intervals, the same
+ * for the prior, the uniform mixture and the best run; binding limits, the path over KL weights. */
 json_t *mix_solve(const struct mix_model *model, const struct solve_options *o, struct err *err);
+/* Prints it side by side on standard error. */
+void mix_solve_table(const struct mix_model *model, const json_t *answer);
 
-/* ---- parts, for tests ---- */
-
-/* Prior and limits in the order of the model's domains; arrays [n_domains] owned by the caller. */
-struct problem {
-    double *prior, *lo, *hi;
-    double *available; /* tokens of each source; NAN = unknown */
-};
-int problem_init(struct problem *p, const struct mix_model *model, const struct solve_options *o,
-                 struct err *err) WARN_UNUSED;
-void problem_release(struct problem *p);
-
-struct goal {
-    int64_t metric;
-    double weight;
-    bool rising, logarithm;
-    double scale;
-};
-struct objective {
+/* One mixture (new reference): {"weights","domains"?,"tokens"?,"epochs"?,"predicted","interval","score",
+ * "objective","kl"}; weights have virtual domains replaced by their members. */
+struct mixture_report {
     const struct mix_model *model;
-    int64_t n, cap;
-    struct goal *goals;
-    bool convex;
-    double *grad; /* scratch */
+    const struct objective *f;
+    const struct problem *p;
+    double kl, tokens;
 };
-int objective_parse(struct objective *f, const struct mix_model *model, const char *text,
-                    const double *prior, struct err *err) WARN_UNUSED;
-double objective_value(void *objective, const double *x, double *grad);
-void objective_release(struct objective *f);
+json_t *mixture_json(const struct mixture_report *r, const double *x);
 
 #endif

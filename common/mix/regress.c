@@ -1,4 +1,4 @@
-/* regress.c - the list of surrogates, and ridge regression. */
+/* regress.c - the list of surrogates, and what they share. */
 #include "mix/regress.h"
 
 #include <math.h>
@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "mix/stats.h"
+#include "mix/forest.h"
 
-static const struct regressor *const regressors[] = {&regressor_linear, &regressor_law};
+static const struct regressor *const regressors[] = {&regressor_linear, &regressor_law, &regressor_gbt,
+                                                     &regressor_mean};
 
 const struct regressor *regressor_find(const char *name)
 {
@@ -23,9 +24,33 @@ double surrogate_value(const struct surrogate *s, const double *x, int64_t m)
     return s->kind->value(s, x, m);
 }
 
+void surrogate_values(const struct surrogate *s, const double *x, int64_t n, int64_t m, double *y)
+{
+    if (s->kind->values) {
+        s->kind->values(s, x, n, m, y);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        y[i] = s->kind->value(s, x + i * m, m);
+}
+
+int surrogate_fit(const struct regressor *kind, const struct fit_data *d, struct surrogate *out,
+                  double *held_out, struct err *err)
+{
+    *out = (struct surrogate){.kind = kind, .rising = d->rising};
+    if (d->n < kind->min_runs)
+        return err_set(err, "%lld runs, '%s' needs at least %lld", (long long)d->n, kind->name,
+                       (long long)kind->min_runs);
+    return kind->fit(d, out, held_out, err);
+}
+
 void surrogate_release(struct surrogate *s)
 {
+    for (int i = 0; s->parts && i < 2; i++)
+        surrogate_release(&s->parts[i]);
+    free(s->parts);
     free(s->coef);
+    forest_free(s->forest);
     memset(s, 0, sizeof *s);
 }
 
@@ -37,161 +62,30 @@ double dot(const double *a, const double *b, int64_t n)
     return sum;
 }
 
-/* gram [m, m] = x^T x, right [m] = x^T y. */
-static void normal_equations(const double *x, const double *y, int64_t n, int64_t m, double *gram,
-                             double *right)
+json_t *json_from_doubles(const double *x, int64_t n)
 {
-    memset(gram, 0, (size_t)(m * m) * sizeof *gram);
-    memset(right, 0, (size_t)m * sizeof *right);
+    json_t *a = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(a, json_number(x[i]));
+    return a;
+}
+
+double *json_get_doubles(const json_t *obj, const char *key, int64_t n, struct err *err)
+{
+    const json_t *a = json_object_get(obj, key);
+    if (!json_is_array(a) || (int64_t)json_array_size(a) != n) {
+        err_set(err, "'%s' is not an array of %lld numbers", key, (long long)n);
+        return NULL;
+    }
+    double *x = xcalloc((size_t)n, sizeof *x);
     for (int64_t i = 0; i < n; i++) {
-        const double *row = x + i * m;
-        for (int64_t j = 0; j < m; j++) {
-            right[j] += row[j] * y[i];
-            for (int64_t k = 0; k <= j; k++)
-                gram[j * m + k] += row[j] * row[k];
+        const json_t *v = json_array_get(a, (size_t)i);
+        x[i] = json_number_value(v);
+        if (!json_is_number(v) || !isfinite(x[i])) {
+            err_set(err, "'%s' holds %s, expected numbers", key, json_type_name(v));
+            free(x);
+            return NULL;
         }
     }
-    for (int64_t j = 0; j < m; j++)
-        for (int64_t k = 0; k < j; k++)
-            gram[k * m + j] = gram[j * m + k];
+    return x;
 }
-
-void ridge_through_origin(const double *x, const double *y, int64_t n, int64_t m, double penalty,
-                          double *coef)
-{
-    double *gram = xcalloc((size_t)(m * m), sizeof *gram);
-    normal_equations(x, y, n, m, gram, coef);
-    for (int64_t j = 0; j < m; j++)
-        gram[j * (m + 1)] += penalty;
-    if (!cholesky_solve(gram, m, coef))
-        memset(coef, 0, (size_t)m * sizeof *coef);
-    free(gram);
-}
-
-/* Ridge in the basis where the centred x^T x is diagonal, so that all penalties cost one
- * decomposition. */
-struct ridge {
-    int64_t n, m;
-    double mean_y;
-    double *mean_x;  /* [m] */
-    double *centred; /* [n, m] */
-    double *y;       /* [n] centred */
-    double *values, *vectors;
-    double *scores;  /* [n, m] centred . vectors */
-    double *right;   /* [m] scores^T y */
-};
-
-static void ridge_init(struct ridge *r, const struct fit_data *d)
-{
-    size_t n = (size_t)d->n, m = (size_t)d->m;
-    double *gram = xcalloc(m * m, sizeof *gram), *unused = xcalloc(m, sizeof *unused);
-    *r = (struct ridge){.n = d->n, .m = d->m};
-    r->mean_x = xcalloc(m, sizeof(double));
-    r->centred = xcalloc(n * m, sizeof(double));
-    r->y = xcalloc(n, sizeof(double));
-    r->values = xcalloc(m, sizeof(double));
-    r->vectors = xcalloc(m * m, sizeof(double));
-    r->scores = xcalloc(n * m, sizeof(double));
-    r->right = xcalloc(m, sizeof(double));
-    for (size_t i = 0; i < n; i++) {
-        r->mean_y += d->y[i] / (double)n;
-        for (size_t j = 0; j < m; j++)
-            r->mean_x[j] += d->x[i * m + j] / (double)n;
-    }
-    for (size_t i = 0; i < n; i++) {
-        r->y[i] = d->y[i] - r->mean_y;
-        for (size_t j = 0; j < m; j++)
-            r->centred[i * m + j] = d->x[i * m + j] - r->mean_x[j];
-    }
-    normal_equations(r->centred, r->y, r->n, r->m, gram, unused);
-    symmetric_eigen(gram, r->m, r->values, r->vectors);
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < m; k++) {
-            double sum = 0;
-            for (size_t j = 0; j < m; j++)
-                sum += r->centred[i * m + j] * r->vectors[j * m + k];
-            r->scores[i * m + k] = sum;
-            r->right[k] += sum * r->y[i];
-        }
-    free(gram);
-    free(unused);
-}
-
-static void ridge_release(struct ridge *r)
-{
-    free(r->mean_x);
-    free(r->centred);
-    free(r->y);
-    free(r->values);
-    free(r->vectors);
-    free(r->scores);
-    free(r->right);
-}
-
-/* Leave-one-out predictions: y_i - r_i / (1 - h_i), h_i including the intercept's 1/n.  Returns
- * their squared error. */
-static double leave_one_out(const struct ridge *r, double penalty, double *held_out)
-{
-    double total = 0;
-    for (int64_t i = 0; i < r->n; i++) {
-        double fitted = 0, leverage = 1.0 / (double)r->n;
-        for (int64_t k = 0; k < r->m; k++) {
-            double s = r->scores[i * r->m + k], d = fmax(r->values[k], 0) + penalty;
-            fitted += s * r->right[k] / d;
-            leverage += s * s / d;
-        }
-        double error = (r->y[i] - fitted) / fmax(1 - leverage, 1e-9);
-        held_out[i] = r->mean_y + r->y[i] - error;
-        total += error * error;
-    }
-    return total;
-}
-
-static int linear_fit(const struct fit_data *d, struct surrogate *out, double *held_out,
-                      struct err *err)
-{
-    if (d->n < 3)
-        return err_set(err, "%lld runs, a fit needs at least 3", (long long)d->n);
-    struct ridge r;
-    ridge_init(&r, d);
-    double scale = 0, best = INFINITY;
-    for (int64_t k = 0; k < r.m; k++)
-        scale += fmax(r.values[k], 0) / (double)r.m;
-    if (!(scale > 0))
-        scale = 1; /* all mixtures alike: the mean is all there is to fit */
-    *out = (struct surrogate){.kind = &regressor_linear, .rising = d->rising};
-    for (int step = -24; step <= 12; step++) {
-        double penalty = scale * pow(10, step / 4.0), error = leave_one_out(&r, penalty, held_out);
-        if (error < best) {
-            best = error;
-            out->penalty = penalty;
-        }
-    }
-    leave_one_out(&r, out->penalty, held_out);
-    out->coef = xcalloc((size_t)r.m, sizeof *out->coef);
-    for (int64_t j = 0; j < r.m; j++)
-        for (int64_t k = 0; k < r.m; k++)
-            out->coef[j] += r.vectors[j * r.m + k] * r.right[k] /
-                            (fmax(r.values[k], 0) + out->penalty);
-    out->bias = r.mean_y - dot(out->coef, r.mean_x, r.m);
-    ridge_release(&r);
-    return 0;
-}
-
-static double linear_value(const struct surrogate *s, const double *x, int64_t m)
-{
-    return s->bias + dot(s->coef, x, m);
-}
-
-static void linear_gradient(const struct surrogate *s, const double *x, int64_t m, double *grad)
-{
-    (void)x;
-    memcpy(grad, s->coef, (size_t)m * sizeof *grad);
-}
-
-const struct regressor regressor_linear = {
-    .name = "linear",
-    .fit = linear_fit,
-    .value = linear_value,
-    .gradient = linear_gradient,
-};

@@ -15,46 +15,162 @@ static double clamp(double x, double lo, double hi)
     return fmin(fmax(x, lo), hi);
 }
 
-static double projected_sum(const struct limits *l, const double *log_z, double s)
+/* The domains that share one multiplier. */
+struct share {
+    const struct limits *l;
+    const double *z; /* [m] */
+    const int64_t *set;
+    int64_t n;
+};
+
+static double share_sum(const struct share *s, double factor)
 {
     double sum = 0;
-    for (int64_t j = 0; j < l->m; j++)
-        sum += clamp(exp(fmin(log_z[j] + s, 1)), l->lo[j], l->hi[j]);
+    for (int64_t k = 0; k < s->n; k++) {
+        int64_t j = s->set[k];
+        sum += clamp(s->z[j] * factor, s->l->lo[j], s->l->hi[j]);
+    }
     return sum;
 }
 
-/* The sum grows with s from sum lo to sum hi, so bisection finds it; the last rounding error goes to
- * the largest weight that has room. */
-void simplex_project(const struct limits *l, const double *log_z, double *x)
+/* What a bisection over factors looks for: where a growing function passes a total. */
+struct growing {
+    double (*f)(const void *self, double factor);
+    const void *self;
+    double total;
+};
+
+/* A factor just at or above the one that is sought. */
+static double find_factor(const struct growing *g)
 {
-    double low = INFINITY, high = -INFINITY, sum = 0;
-    for (int64_t j = 0; j < l->m; j++) {
-        double z = fmax(log_z[j], 2 * LOG_ZERO);
-        x[j] = z; /* from here on finite */
-        low = fmin(low, -z + LOG_ZERO);
-        high = fmax(high, -z + 1);
-    }
-    double *z = xcalloc((size_t)l->m, sizeof *z);
-    memcpy(z, x, (size_t)l->m * sizeof *z);
-    for (int it = 0; it < 200 && high - low > 0; it++) {
+    double low = 2 * LOG_ZERO, high = 1 - LOG_ZERO;
+    for (int it = 0; it < 80; it++) {
         double mid = 0.5 * (low + high);
         if (mid <= low || mid >= high)
             break;
-        if (projected_sum(l, z, mid) < 1)
+        if (g->f(g->self, exp(mid)) < g->total)
             low = mid;
         else
             high = mid;
     }
-    for (int64_t j = 0; j < l->m; j++) {
-        x[j] = clamp(exp(fmin(z[j] + high, 1)), l->lo[j], l->hi[j]);
-        sum += x[j];
+    return exp(high);
+}
+
+static double share_sum_of(const void *self, double factor)
+{
+    return share_sum(self, factor);
+}
+
+/* x_j = clamp(z_j f, lo_j, hi_j) on the set, with the f that makes their sum `total`.  Bisection says
+ * which are at a limit; the factor of the others then follows exactly. */
+static void share_fill(const struct share *s, double total, double *x)
+{
+    double factor = find_factor(&(struct growing){share_sum_of, s, total});
+    double fixed = 0, open = 0, sum = 0;
+    for (int64_t k = 0; k < s->n; k++) {
+        int64_t j = s->set[k];
+        double at = s->z[j] * factor;
+        bool inside = at > s->l->lo[j] && at < s->l->hi[j];
+        fixed += inside ? 0 : clamp(at, s->l->lo[j], s->l->hi[j]);
+        open += inside ? s->z[j] : 0;
     }
-    int64_t big = 0;
-    for (int64_t j = 1; j < l->m; j++)
-        if (fmin(x[j] - l->lo[j], l->hi[j] - x[j]) > fmin(x[big] - l->lo[big], l->hi[big] - x[big]))
+    double exact = open > 0 ? (total - fixed) / open : factor;
+    if (!(fabs(exact - factor) < 1e-6 * factor))
+        exact = factor;
+    int64_t big = s->n ? s->set[0] : 0;
+    for (int64_t k = 0; k < s->n; k++) {
+        int64_t j = s->set[k];
+        x[j] = clamp(s->z[j] * exact, s->l->lo[j], s->l->hi[j]);
+        sum += x[j];
+        if (fmin(x[j] - s->l->lo[j], s->l->hi[j] - x[j]) > fmin(x[big] - s->l->lo[big], s->l->hi[big] - x[big]))
             big = j;
-    if (fabs(1 - sum) < 1e-9)
-        x[big] = clamp(x[big] + 1 - sum, l->lo[big], l->hi[big]);
+    }
+    /* The last rounding error goes to the weight with the most room. */
+    if (s->n && fabs(total - sum) < 1e-9)
+        x[big] = clamp(x[big] + total - sum, s->l->lo[big], s->l->hi[big]);
+}
+
+/* Members of each group, and of none (the last), one after another in set. */
+struct shares {
+    struct share *part; /* [n_groups + 1] */
+    const struct limits *l;
+    int64_t *set;
+};
+
+static double groups_sum(const void *self, double factor)
+{
+    const struct shares *s = self;
+    double sum = share_sum(&s->part[s->l->n_groups], factor);
+    for (int g = 0; g < s->l->n_groups; g++)
+        sum += clamp(share_sum(&s->part[g], factor), s->l->group_lo[g], s->l->group_hi[g]);
+    return sum;
+}
+
+/* Groups at a limit have a factor of their own; all others share one. */
+static void project_groups(const struct limits *l, const double *z, double *x)
+{
+    struct shares s = {.l = l, .set = xcalloc((size_t)l->m * 2, sizeof *s.set)};
+    int64_t at = 0, n_rest = 0, *rest = s.set + l->m;
+    double left = 1;
+    s.part = xcalloc((size_t)l->n_groups + 1, sizeof *s.part);
+    for (int g = 0; g <= l->n_groups; g++) {
+        s.part[g] = (struct share){l, z, s.set + at, 0};
+        for (int64_t j = 0; j < l->m; j++)
+            if (l->group[j] == (g < l->n_groups ? g : -1))
+                s.set[at + s.part[g].n++] = j;
+        at += s.part[g].n;
+    }
+    double factor = find_factor(&(struct growing){groups_sum, &s, 1});
+    for (int g = 0; g <= l->n_groups; g++) {
+        double sum = share_sum(&s.part[g], factor);
+        if (g < l->n_groups && (sum <= l->group_lo[g] || sum >= l->group_hi[g])) {
+            double limit = sum <= l->group_lo[g] ? l->group_lo[g] : l->group_hi[g];
+            share_fill(&s.part[g], limit, x);
+            left -= limit;
+            continue;
+        }
+        for (int64_t k = 0; k < s.part[g].n; k++)
+            rest[n_rest++] = s.part[g].set[k];
+    }
+    share_fill(&(struct share){l, z, rest, n_rest}, left, x);
+    free(s.part);
+    free(s.set);
+}
+
+static bool within(const struct limits *l, const double *x)
+{
+    for (int64_t j = 0; j < l->m; j++)
+        if (x[j] < l->lo[j] || x[j] > l->hi[j])
+            return false;
+    for (int g = 0; g < l->n_groups; g++) {
+        double sum = 0;
+        for (int64_t j = 0; j < l->m; j++)
+            sum += l->group[j] == g ? x[j] : 0;
+        if (sum < l->group_lo[g] || sum > l->group_hi[g])
+            return false;
+    }
+    return true;
+}
+
+void simplex_project(const struct limits *l, const double *log_z, double *x)
+{
+    double top = -INFINITY, sum = 0;
+    double *z = xcalloc((size_t)l->m, sizeof *z);
+    for (int64_t j = 0; j < l->m; j++)
+        top = fmax(top, log_z[j]);
+    for (int64_t j = 0; j < l->m; j++)
+        sum += z[j] = exp(isfinite(top) ? fmax(log_z[j] - top, LOG_ZERO) : 0);
+    for (int64_t j = 0; j < l->m; j++)
+        x[j] = z[j] / sum;
+    if (!within(l, x) && l->n_groups) {
+        project_groups(l, z, x);
+    } else if (!within(l, x)) {
+        int64_t *all = xcalloc((size_t)l->m, sizeof *all);
+        for (int64_t j = 0; j < l->m; j++)
+            all[j] = j;
+        share_fill(&(struct share){l, z, all, l->m}, 1, x);
+        free(all);
+    }
     free(z);
 }
 
@@ -71,32 +187,77 @@ static int by_cost(const void *a, const void *b)
     return (p->j > q->j) - (p->j < q->j);
 }
 
-double simplex_linear_minimum(const struct limits *l, const double *grad, double *x)
+/* Gives the cheapest domains (of group `only`, or all if it is -1) their fill, in order, up to `room`
+ * and what the groups have left. */
+static void fill_cheapest(const struct limits *l, const struct priced *order, int only,
+                          double *group_room, double room, double *x)
 {
-    struct priced *order = xcalloc((size_t)l->m, sizeof *order);
-    double room = 1, value = 0;
-    for (int64_t j = 0; j < l->m; j++) {
-        order[j] = (struct priced){grad[j], j};
-        x[j] = l->lo[j];
-        room -= l->lo[j];
-    }
-    qsort(order, (size_t)l->m, sizeof *order, by_cost);
     for (int64_t k = 0; k < l->m && room > 0; k++) {
         int64_t j = order[k].j;
-        double more = fmin(room, l->hi[j] - l->lo[j]);
+        int g = l->n_groups ? l->group[j] : -1;
+        double more = fmax(fmin(room, l->hi[j] - x[j]), 0);
+        if (only >= 0 && g != only)
+            continue;
+        if (g >= 0) {
+            more = fmax(fmin(more, group_room[g]), 0);
+            group_room[g] -= more;
+        }
         x[j] += more;
         room -= more;
     }
+}
+
+double simplex_linear_minimum(const struct limits *l, const double *grad, double *x)
+{
+    struct priced *order = xcalloc((size_t)l->m, sizeof *order);
+    double *must = xcalloc((size_t)l->n_groups + 1, sizeof *must);
+    double *room = xcalloc((size_t)l->n_groups + 1, sizeof *room), left = 1, value = 0;
+    for (int g = 0; g < l->n_groups; g++) {
+        must[g] = l->group_lo[g];
+        room[g] = l->group_hi[g];
+    }
+    for (int64_t j = 0; j < l->m; j++) {
+        order[j] = (struct priced){grad[j], j};
+        x[j] = l->lo[j];
+        left -= l->lo[j];
+        if (l->n_groups && l->group[j] >= 0) {
+            must[l->group[j]] -= l->lo[j];
+            room[l->group[j]] -= l->lo[j];
+        }
+    }
+    qsort(order, (size_t)l->m, sizeof *order, by_cost);
+    /* What a group must have comes first, and would be its cheapest members anyway. */
+    for (int g = 0; g < l->n_groups; g++) {
+        double need = fmax(must[g], 0);
+        fill_cheapest(l, order, g, room, need, x);
+        left -= need;
+    }
+    fill_cheapest(l, order, -1, room, left, x);
     for (int64_t j = 0; j < l->m; j++)
         value += grad[j] * x[j];
     free(order);
+    free(must);
+    free(room);
     return value;
 }
 
-void simplex_round(const double *x, const double *hi, int64_t m, int64_t units, int64_t *out)
+/* Would one more unit of domain j cross its limit or its group's? */
+static bool crosses(const struct limits *l, const int64_t *out, int64_t j, int64_t units)
 {
+    double group = 1, most = (double)units * (1 + 1e-12);
+    if ((double)(out[j] + 1) > l->hi[j] * most)
+        return true;
+    if (!l->n_groups || l->group[j] < 0)
+        return false;
+    for (int64_t k = 0; k < l->m; k++)
+        group += l->group[k] == l->group[j] ? (double)out[k] : 0;
+    return group > l->group_hi[l->group[j]] * most;
+}
+
+void simplex_round(const double *x, const struct limits *l, int64_t units, int64_t *out)
+{
+    int64_t m = l->m, left = units;
     struct priced *order = xcalloc((size_t)m, sizeof *order);
-    int64_t left = units;
     for (int64_t j = 0; j < m; j++) {
         double exact = x[j] * (double)units;
         out[j] = (int64_t)floor(exact + 1e-9);
@@ -108,7 +269,7 @@ void simplex_round(const double *x, const double *hi, int64_t m, int64_t units, 
     for (int strict = 1; strict >= 0 && left != 0; strict--)
         for (int64_t k = 0; k < m && left > 0; k++) {
             int64_t j = order[k].j;
-            if (x[j] <= 0 || (strict && (double)(out[j] + 1) > hi[j] * (double)units * (1 + 1e-12)))
+            if (x[j] <= 0 || (strict && crosses(l, out, j, units)))
                 continue;
             out[j]++;
             left--;

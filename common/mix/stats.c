@@ -60,6 +60,29 @@ double spearman(const double *a, const double *b, int64_t n)
     return rho;
 }
 
+void spearman_interval(double rho, int64_t n, double *low, double *high)
+{
+    *low = *high = NAN;
+    if (n < 4 || !isfinite(rho))
+        return;
+    double z = atanh(fmin(fmax(rho, -1 + 1e-12), 1 - 1e-12));
+    double half = 1.959964 * sqrt((1 + rho * rho / 2) / (double)(n - 3));
+    *low = tanh(z - half);
+    *high = tanh(z + half);
+}
+
+static int by_double(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double median(double *x, int64_t n)
+{
+    qsort(x, (size_t)n, sizeof *x, by_double);
+    return n ? 0.5 * (x[(n - 1) / 2] + x[n / 2]) : NAN;
+}
+
 double root_mean_square(const double *a, const double *b, int64_t n)
 {
     double sum = 0;

@@ -9,6 +9,10 @@
 void mid_ranks(const double *x, int64_t n, double *ranks);
 /* Spearman's rank correlation in [-1, 1] by mid-ranks; NAN if either side is constant or n < 2. */
 double spearman(const double *a, const double *b, int64_t n);
+/* The 95% interval of a rank correlation rho of n pairs: Fisher's transform with the variance of Bonett
+ * and Wright (Psychometrika 65, 2000); NAN for n < 4 or an undefined rho. */
+void spearman_interval(double rho, int64_t n, double *low, double *high);
+double median(double *x, int64_t n); /* sorts x; NAN if n is 0 */
 double root_mean_square(const double *a, const double *b, int64_t n); /* of a - b */
 double mean_absolute(const double *a, const double *b, int64_t n);
 

@@ -8,7 +8,7 @@ mix sample --prior sources.jsonl --runs 24 --seed 3 --threads 2 | cmp - mixtures
 mix sample --prior sources.jsonl --runs 24 --seed 4 | cmp -s - mixtures.csv || echo "another seed, other mixtures"
 # A world where the loss on code falls with code, and that on web with web.
 awk -F, 'BEGIN { print "run,loss/web,loss/code" } NR > 1 { printf "%s,%.6f,%.6f\n", $1, 3 - $2, 4 - 2 * $3 }' mixtures.csv >metrics.csv
-mix fit --mixtures mixtures.csv --metrics metrics.csv --out model.json
+mix fit --mixtures mixtures.csv --metrics metrics.csv --regressor linear --out model.json
 jq -c '[.metrics[].name]' model.json
 printf 'run,web,code\nhalf,0.5,0.5\nall,1,0\n' >new.csv
 mix predict --model model.json --mixtures new.csv |

@@ -1,4 +1,4 @@
-/* test_mix.c - tables, ranks, surrogates, the capped simplex and its minimiser, swarms. */
+/* test_mix.c - tables, ranks, ridge, the capped simplex and its minimiser, swarms. */
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/rng.h"
-#include "mix/optimum.h"
+#include "mix/surrogates.h"
 #include "mix/stats.h"
 #include "mix/swarm.h"
 
@@ -82,6 +82,15 @@ static void test_ranks(void)
     double a[] = {1, 2, 2, 4}, b[] = {1, 3, 2, 2}, flat[] = {5, 5, 5, 5};
     CHECK_CLOSE(spearman(a, b, 4), 0.5, 1e-12, 0);
     CHECK(isnan(spearman(a, flat, 4)));
+    double low, high;
+    spearman_interval(0.965, 64, &low, &high); /* by hand: atanh 2.0139 +- 1.96 sqrt(1.4656 / 61) */
+    CHECK_CLOSE(low, 0.9368, 5e-4, 0);
+    CHECK_CLOSE(high, 0.9808, 5e-4, 0);
+    spearman_interval(0.3, 12, &low, &high);
+    CHECK(low < 0 && high > 0.3);
+    spearman_interval(NAN, 64, &low, &high);
+    CHECK(isnan(low));
+    CHECK_CLOSE(median((double[]){3, 1, 2, 10}, 4), 2.5, 1e-12, 0);
     CHECK_CLOSE(root_mean_square(a, b, 4), sqrt(5.0 / 4), 1e-12, 0);
     CHECK_CLOSE(mean_absolute(a, b, 4), 0.75, 1e-12, 0);
 }
@@ -110,7 +119,7 @@ static void test_linear(void)
     struct surrogate s;
     struct err err = {0};
     struct fit_data d = {.n = N, .m = M, .x = x, .y = y};
-    CHECK(regressor_linear.fit(&d, &s, held_out, &err) == 0);
+    CHECK(surrogate_fit(&regressor_linear, &d, &s, held_out, &err) == 0);
     for (int out = 0; out < N; out++) {
         /* Ridge with an unpenalised intercept, without row `out`: centre, then through the origin. */
         double cx[N * M], cy[N], mean[M + 1] = {0}, coef[M];
@@ -136,48 +145,13 @@ static void test_linear(void)
     /* A constant metric and constant mixtures are no trouble. */
     for (int i = 0; i < N; i++)
         y[i] = 4;
-    CHECK(regressor_linear.fit(&d, &s, held_out, &err) == 0);
+    CHECK(surrogate_fit(&regressor_linear, &d, &s, held_out, &err) == 0);
     CHECK_CLOSE(surrogate_value(&s, x, M), 4, 1e-9, 0);
     surrogate_release(&s);
     for (int i = 0; i < N * M; i++)
         x[i] = 1.0 / M;
-    CHECK(regressor_linear.fit(&d, &s, held_out, &err) == 0);
+    CHECK(surrogate_fit(&regressor_linear, &d, &s, held_out, &err) == 0);
     CHECK_CLOSE(surrogate_value(&s, x, M), 4, 1e-9, 0);
-    surrogate_release(&s);
-}
-
-static void test_law(bool rising)
-{
-    enum { N = 60, M = 4 };
-    static const double t[M] = {1.5, -0.5, 0.3, -2};
-    struct rng r;
-    double x[N * M], y[N], held_out[N];
-    rng_init(&r, 2, "test", 0, 0);
-    for (int i = 0; i < N; i++) {
-        random_mixture(&r, x + i * M, M, 0.6);
-        double term = exp(dot(t, x + i * M, M));
-        y[i] = rising ? 0.9 - 0.1 * term : 1.7 + term;
-    }
-    struct surrogate s;
-    struct err err = {0};
-    struct fit_data d = {.n = N, .m = M, .x = x, .y = y, .rising = rising};
-    CHECK(regressor_law.fit(&d, &s, held_out, &err) == 0);
-    for (int i = 0; i < N; i++) {
-        CHECK_CLOSE(surrogate_value(&s, x + i * M, M), y[i], 2e-3, 0);
-        CHECK_CLOSE(held_out[i], y[i], 1e-2, 0);
-    }
-    /* The gradient against differences. */
-    double grad[M];
-    s.kind->gradient(&s, x, M, grad);
-    for (int j = 0; j < M; j++) {
-        double up[M], down[M];
-        memcpy(up, x, sizeof up);
-        memcpy(down, x, sizeof down);
-        up[j] += 1e-6;
-        down[j] -= 1e-6;
-        CHECK_CLOSE(grad[j], (surrogate_value(&s, up, M) - surrogate_value(&s, down, M)) / 2e-6, 1e-6,
-                    1e-6);
-    }
     surrogate_release(&s);
 }
 
@@ -194,7 +168,7 @@ static void test_projection(void)
             hi[j] = fmin(1, part[j] * (1 + rng_uniform(&r)));
             z[j] = 20 * rng_normal(&r);
         }
-        struct limits l = {M, lo, hi};
+        struct limits l = {.m = M, .lo = lo, .hi = hi};
         simplex_project(&l, z, x);
         /* Optimal: one factor s for all weights strictly inside, larger for none at the upper limit
          * and smaller for none at the lower. */
@@ -217,10 +191,83 @@ static void test_projection(void)
     }
     /* Caps that sum to 1 are the answer. */
     double lo[3] = {0}, hi[3] = {0.2, 0.3, 0.5}, z[3] = {100, -INFINITY, -400}, x[3];
-    struct limits l = {3, lo, hi};
+    struct limits l = {.m = 3, .lo = lo, .hi = hi};
     simplex_project(&l, z, x);
     for (int j = 0; j < 3; j++)
         CHECK_CLOSE(x[j], hi[j], 1e-9, 0);
+}
+
+/* Groups: three domains at most 0.3, two at least 0.5. */
+struct grouped {
+    double lo[6], hi[6], least[2], most[2];
+    int group[6];
+    struct limits l;
+};
+
+static void grouped_init(struct grouped *g, struct rng *r)
+{
+    double part[6];
+    random_mixture(r, part, 6, 1);
+    for (int j = 0; j < 6; j++) {
+        g->lo[j] = 0;
+        g->hi[j] = 0.4 + 0.6 * rng_uniform(r);
+        g->group[j] = j < 3 ? 0 : j < 5 ? 1 : -1;
+    }
+    g->least[0] = 0;
+    g->most[0] = 0.3;
+    g->least[1] = 0.5;
+    g->most[1] = 0.8;
+    g->l = (struct limits){6, g->lo, g->hi, 2, g->group, g->least, g->most};
+}
+
+static double group_sum(const double *x, int from, int to)
+{
+    double sum = 0;
+    for (int j = from; j < to; j++)
+        sum += x[j];
+    return sum;
+}
+
+static bool grouped_allows(const struct grouped *g, const double *x)
+{
+    for (int j = 0; j < 6; j++)
+        if (x[j] < -1e-12 || x[j] > g->hi[j] + 1e-12)
+            return false;
+    return fabs(group_sum(x, 0, 6) - 1) < 1e-9 && group_sum(x, 0, 3) <= 0.3 + 1e-9 &&
+           group_sum(x, 3, 5) >= 0.5 - 1e-9 && group_sum(x, 3, 5) <= 0.8 + 1e-9;
+}
+
+/* The projection is the mixture of least KL(x || z): none of many allowed mixtures near it or anywhere is
+ * closer, and the linear minimum costs least of them. */
+static void test_groups(void)
+{
+    struct rng r;
+    rng_init(&r, 4, "test", 0, 0);
+    for (int c = 0; c < 100; c++) {
+        struct grouped g;
+        double z[6], log_z[6], x[6], vertex[6], cost[6];
+        grouped_init(&g, &r);
+        random_mixture(&r, z, 6, 0.5);
+        for (int j = 0; j < 6; j++) {
+            log_z[j] = log(z[j]);
+            cost[j] = rng_normal(&r);
+        }
+        simplex_project(&g.l, log_z, x);
+        CHECK(grouped_allows(&g, x));
+        double least = simplex_linear_minimum(&g.l, cost, vertex), nearest = kl_divergence(x, z, 6);
+        CHECK(grouped_allows(&g, vertex));
+        for (int k = 0; k < 200; k++) {
+            double other[6], step = k % 2 ? 1 : 0.01;
+            random_mixture(&r, other, 6, 0.5);
+            for (int j = 0; j < 6; j++)
+                other[j] = x[j] + step * (other[j] - x[j]);
+            if (!grouped_allows(&g, other))
+                continue;
+            CHECK_MSG(kl_divergence(other, z, 6) >= nearest - 1e-9, "case %d: %g < %g", c,
+                      kl_divergence(other, z, 6), nearest);
+            CHECK(dot(cost, other, 6) >= least - 1e-9);
+        }
+    }
 }
 
 struct quadratic {
@@ -252,7 +299,7 @@ static void test_minimize(void)
     double lo[M] = {0.05, 0, 0, 0, 0}, hi[M] = {1, 0.3, 1, 0.4, 1};
     double centre[M] = {0, 0.6, 0.1, 0.25, 0.05}, slope[M] = {0}, prior[M] = {0.2, 0.2, 0.2, 0.2, 0.2};
     struct quadratic q = {centre, slope, M};
-    struct limits l = {M, lo, hi};
+    struct limits l = {.m = M, .lo = lo, .hi = hi};
     struct convex_problem p = {
         .limits = &l, .self = &q, .f = quadratic, .prior = prior, .tolerance = 1e-10};
     double x[M] = {0.2, 0.2, 0.2, 0.2, 0.2};
@@ -265,7 +312,7 @@ static void test_minimize(void)
 
     /* A linear function and KL: the prior tilted by e^(-slope / kl). */
     double tilt[M] = {0.3, -0.2, 0.1, 0, 0.5}, zero[M] = {0}, one[M] = {1, 1, 1, 1, 1}, sum = 0;
-    struct limits all = {M, zero, one};
+    struct limits all = {.m = M, .lo = zero, .hi = one};
     p = (struct convex_problem){.limits = &all, .self = tilt, .f = slope_only, .kl = 0.1,
                                 .prior = prior, .tolerance = 1e-10};
     for (int j = 0; j < M; j++) {
@@ -285,100 +332,20 @@ static void test_minimize(void)
 static void test_rounding(void)
 {
     int64_t out[4], sum = 0;
-    double x[4] = {0.1234567, 0.3333333, 0.2, 0.34321}, hi[4] = {1, 1, 0.2, 1};
-    simplex_round(x, hi, 4, 1000, out);
+    double x[4] = {0.1234567, 0.3333333, 0.2, 0.34321}, hi[4] = {1, 1, 0.2, 1}, lo[4] = {0};
+    struct limits l = {.m = 4, .lo = lo, .hi = hi};
+    simplex_round(x, &l, 1000, out);
     for (int j = 0; j < 4; j++)
         sum += out[j];
     CHECK(sum == 1000 && out[2] == 200);
-    simplex_round((double[]){0.5, 0.5, 0, 0}, hi, 4, 7, out);
+    simplex_round((double[]){0.5, 0.5, 0, 0}, &l, 7, out);
     CHECK(out[0] + out[1] == 7 && out[2] == 0 && out[3] == 0);
-}
-
-/* A model with known laws, and the optimum against brute force on a grid. */
-static void test_solve(void)
-{
-    char *domains[] = {"a", "b", "c"};
-    double t1[] = {-1, 0.5, 0.2}, t2[] = {0.8, -1.5, 0.1}, least[3] = {0}, most[3] = {1, 1, 1};
-    struct mix_metric metrics[] = {
-        {.name = "m1", .fit = {.kind = &regressor_law, .bias = 1, .coef = t1}},
-        {.name = "m2", .fit = {.kind = &regressor_law, .bias = 0.5, .coef = t2}},
-    };
-    struct mix_model m = {.kind = &regressor_law, .n_domains = 3, .n_metrics = 2, .n_runs = 9,
-                          .domains = domains, .train_min = least, .train_max = most,
-                          .metrics = metrics};
-    const char *max[] = {"a=0.4"};
-    struct solve_options o = {.objective = "m1:2,m2:1", .kl = 0.05, .max_epochs = 4,
-                              .max = {.n = 1, .items = max}};
-    struct err err = {0};
-    json_t *answer = mix_solve(&m, &o, &err);
-    CHECK_MSG(answer != NULL, "%s", err.text);
-    if (!answer)
-        return;
-    double best = INFINITY, prior[3] = {1 / 3.0, 1 / 3.0, 1 / 3.0};
-    for (int i = 0; i <= 400; i++)
-        for (int j = 0; j <= 1000 - i; j++) {
-            double x[3] = {i / 1000.0, j / 1000.0, (1000 - i - j) / 1000.0};
-            double v = 2 / 3.0 * log(surrogate_value(&metrics[0].fit, x, 3)) +
-                       1 / 3.0 * log(surrogate_value(&metrics[1].fit, x, 3)) +
-                       0.05 * kl_divergence(x, prior, 3);
-            best = fmin(best, v);
-        }
-    double found = json_number_value(json_object_get(answer, "objective"));
-    CHECK_MSG(found <= best + 1e-9 && found > best - 1e-5, "found %.9g, grid %.9g", found, best);
-    CHECK(json_number_value(json_object_get(answer, "gap")) <= 1e-9);
-    double sum = 0;
-    for (int d = 0; d < 3; d++)
-        sum += json_number_value(json_object_get(json_object_get(answer, "weights"), domains[d]));
-    CHECK_CLOSE(sum, 1, 1e-12, 0);
-    json_decref(answer);
-
-    static const struct {
-        const char *objective, *min, *want;
-    } bad[] = {
-        {"m3:1", NULL, "no metric 'm3'"},
-        {"m1:0", NULL, "all weights are 0"},
-        {"m1:x", NULL, "not a number"},
-        {"m1", "a=0.5", "at least 0.5 is asked for, at most 0.4"},
-        {"m1", "z=0.5", "no such domain"},
-        {"m1", "b", "expected DOMAIN=SHARE"},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        err_clear(&err);
-        o.objective = bad[i].objective;
-        o.min = (struct opt_list){.n = bad[i].min != NULL, .items = (const char *[]){bad[i].min}};
-        CHECK(mix_solve(&m, &o, &err) == NULL);
-        CHECK_MSG(strstr(err.text, bad[i].want) != NULL, "'%s' has no '%s'", err.text, bad[i].want);
-    }
-}
-
-static void test_limits_from_sources(void)
-{
-    char *domains[] = {"a", "b"};
-    double t[] = {-1, 1}, least[2] = {0}, most[2] = {1, 1};
-    struct mix_metric metric = {.name = "m", .fit = {.kind = &regressor_linear, .bias = 3, .coef = t}};
-    struct mix_model m = {.kind = &regressor_linear, .n_domains = 2, .n_metrics = 1, .n_runs = 9,
-                          .domains = domains, .train_min = least, .train_max = most,
-                          .metrics = &metric};
-    struct solve_options o = {.objective = "m", .sources = temp, .tokens = 1001, .max_epochs = 2};
-    struct err err = {0};
-    write_temp("{\"name\":\"b\",\"tokens\":900}\n{\"name\":\"a\",\"tokens\":100}\n");
-    json_t *answer = mix_solve(&m, &o, &err);
-    CHECK_MSG(answer != NULL, "%s", err.text);
-    json_t *tokens = json_object_get(answer, "tokens");
-    CHECK(json_integer_value(json_object_get(tokens, "a")) == 200);
-    CHECK(json_integer_value(json_object_get(tokens, "b")) == 801);
-    CHECK(json_array_size(json_object_get(answer, "binding")) == 1);
-    json_decref(answer);
-
-    o.tokens = 3000;
-    CHECK(mix_solve(&m, &o, &err) == NULL);
-    CHECK_MSG(strstr(err.text, "upper limits sum to 0.666667") != NULL, "%s", err.text);
-    err_clear(&err);
-    write_temp("{\"name\":\"a\",\"tokens\":100}\n");
-    CHECK(mix_solve(&m, &o, &err) == NULL && strstr(err.text, "'b' of the model is missing"));
-    err_clear(&err);
-    write_temp("{\"name\":\"a\",\"tokens\":1}\n{\"name\":\"b\",\"tokens\":1}\n{\"name\":\"c\",\"tokens\":1}\n");
-    CHECK(mix_solve(&m, &o, &err) == NULL && strstr(err.text, "'c' was in no run"));
+    /* A group's limit holds in units, too: the remainder goes to whoever is not in it. */
+    int group[4] = {0, 0, -1, -1};
+    double least = 0, most = 0.5;
+    l = (struct limits){4, lo, (double[]){1, 1, 1, 1}, 1, group, &least, &most};
+    simplex_round((double[]){0.249, 0.251, 0.2496, 0.2504}, &l, 10, out);
+    CHECK(out[0] + out[1] <= 5 && out[0] + out[1] + out[2] + out[3] == 10);
 }
 
 static void test_swarm(void)
@@ -405,53 +372,27 @@ static void test_swarm(void)
     CHECK(rows[0] == 300000 && rows[6] == 0);
     CHECK_CLOSE(mean[0], 0.3, 0.09, 0);
     CHECK_CLOSE(mean[3], 0.1, 0.06, 0);
+    /* Strengths so small that a plain Gamma draw is 0: still mixtures, of one domain. */
+    o.strength_low = o.strength_high = 1e-4;
+    o.n = 8;
+    CHECK(swarm_draw(&o, prior, M, rows, &err) == 0);
+    for (int j = 0, one = 0; j < M; j++) {
+        one += rows[2 * M + j] == SWARM_UNITS;
+        CHECK(j < M - 1 || one == 1);
+    }
+    o.strength_low = 0.1;
+    o.strength_high = 5;
+    /* Caps that hardly any draw meets hold for all. */
+    double lo[M] = {0}, hi[M] = {0.35, 0.35, 0.25, 0.12, 0.06, 0.06, 0};
+    struct limits caps = {.m = M, .lo = lo, .hi = hi};
+    o.limits = &caps;
+    o.n = 50;
+    CHECK(swarm_draw(&o, prior, M, rows, &err) == 0);
+    for (int i = 0; i < 50 * M; i++)
+        CHECK((double)rows[i] <= hi[i % M] * SWARM_UNITS + 1e-6);
+    o.limits = NULL;
     o.n = 3;
     CHECK(swarm_draw(&o, (double[]){1}, 1, rows, &err) < 0);
-}
-
-static void test_fit_and_file(void)
-{
-    struct table mixtures, metrics;
-    struct mix_model m, back;
-    struct err err = {0};
-    CHECK(read_text(&mixtures, "run,a,b\nr1,1,0\nr2,0.5,0.5\nr3,0,1\nr4,0.25,0.75\nr5,0.75,0.25\n",
-                    &err) == 0);
-    /* Another order, a run too many, one missing value. */
-    CHECK(read_text(&metrics,
-                    "run,loss,acc\nr5,3.25,0.1\nr4,3.75,0.3\nr3,4,0.4\nr2,3.5,inf\nr1,3,0\nr9,1,1\n",
-                    &err) == 0);
-    const char *rising[] = {"acc"};
-    CHECK_MSG(mix_model_fit(&m, &regressor_linear, &mixtures, &metrics, rising, 1, &err) == 0, "%s",
-              err.text);
-    CHECK(m.n_runs == 5 && m.metrics[0].cv.n == 5 && m.metrics[1].cv.n == 4);
-    CHECK(m.metrics[1].fit.rising && !m.metrics[0].fit.rising);
-    CHECK_CLOSE(surrogate_value(&m.metrics[0].fit, (double[]){0.4, 0.6}, 2), 3.6, 1e-4, 0);
-    CHECK_CLOSE(surrogate_value(&m.metrics[1].fit, (double[]){0.4, 0.6}, 2), 0.24, 1e-4, 0);
-    CHECK(mix_model_save(&m, temp, &err) == 0);
-    CHECK_MSG(mix_model_load(&back, temp, &err) == 0, "%s", err.text);
-    double before[10], after[10];
-    CHECK(mix_model_predict(&m, &mixtures, before, &err) == 0);
-    CHECK(mix_model_predict(&back, &mixtures, after, &err) == 0);
-    CHECK(memcmp(before, after, sizeof before) == 0);
-    mix_model_release(&back);
-    rising[0] = "nope";
-    mix_model_release(&m);
-    CHECK(mix_model_fit(&m, &regressor_linear, &mixtures, &metrics, rising, 1, &err) < 0);
-    table_release(&mixtures);
-    table_release(&metrics);
-
-    static const char *const broken[] = {
-        "[]", "{}", "{\"format\":\"mix-model\",\"version\":2,\"regressor\":\"linear\"}",
-        "{\"format\":\"mix-model\",\"version\":1,\"regressor\":\"x\"}",
-        "{\"format\":\"mix-model\",\"version\":1,\"regressor\":\"law\",\"domains\":[\"a\"],"
-        "\"train\":{\"runs\":1,\"min\":[0],\"max\":[1]},\"metrics\":[{\"name\":\"k\",\"bias\":1,"
-        "\"coef\":[1,2]}]}",
-        "{\"format\":\"mix-model\",\"version\":1,\"regressor\":\"law\",\"domains\":[\"a\",\"a\"]}",
-    };
-    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
-        err_clear(&err);
-        CHECK(mix_model_load(&back, write_temp(broken[i]), &err) < 0 && err.set);
-    }
 }
 
 int main(void)
@@ -464,15 +405,11 @@ int main(void)
     test_table();
     test_ranks();
     test_linear();
-    test_law(false);
-    test_law(true);
     test_projection();
+    test_groups();
     test_minimize();
     test_rounding();
-    test_solve();
-    test_limits_from_sources();
     test_swarm();
-    test_fit_and_file();
     unlink(temp);
     pool_release();
     return check_done();

@@ -18,14 +18,15 @@ static void read_csv(struct table *t, const char *name)
     }
 }
 
-static void fit(struct mix_model *m, const struct regressor *kind)
+static void fit(struct mix_model *m, const struct regressor *kind, int64_t terms)
 {
     struct table mixtures, losses;
     struct err err = {0};
     read_csv(&mixtures, "train_mixture_1m");
     read_csv(&losses, "train_pile_loss_1m");
     CHECK(table_check_mixtures(&mixtures, false, &err) == 0);
-    CHECK_MSG(mix_model_fit(m, kind, &mixtures, &losses, NULL, 0, &err) == 0, "%s", err.text);
+    struct mix_fit_options o = {.kind = kind, .fit = {terms, 250, 0.04}};
+    CHECK_MSG(mix_model_fit(m, &o, &mixtures, &losses, &err) == 0, "%s", err.text);
     table_release(&mixtures);
     table_release(&losses);
 }
@@ -64,17 +65,17 @@ static void score(const struct mix_model *m, const char *split, double *pile_cc,
     table_release(&losses);
 }
 
-static void check_kind(const struct regressor *kind, const double *want_pile_cc,
+static void check_kind(const struct regressor *kind, int64_t terms, const double *want_pile_cc,
                        const double *want_mean)
 {
     static const char *const splits[] = {"1m", "60m", "1B"};
     struct mix_model m;
-    fit(&m, kind);
+    fit(&m, kind, terms);
     for (int s = 0; s < 3; s++) {
         double pile_cc = 0, mean = 0;
         score(&m, splits[s], &pile_cc, &mean);
-        printf("%s %s: Pile-CC %.2f, mean of %d metrics %.2f\n", kind->name, splits[s], pile_cc,
-               (int)m.n_metrics, mean);
+        printf("%s (%d terms) %s: Pile-CC %.2f, mean of %d metrics %.2f\n", kind->name, (int)terms, splits[s],
+               pile_cc, (int)m.n_metrics, mean);
         CHECK_MSG(pile_cc >= want_pile_cc[s], "%s %s Pile-CC %.2f < %.2f", kind->name, splits[s],
                   pile_cc, want_pile_cc[s]);
         CHECK_MSG(mean >= want_mean[s], "%s %s mean %.2f < %.2f", kind->name, splits[s], mean,
@@ -87,8 +88,13 @@ int main(void)
 {
     folder = check_need_data("regmix");
     pool_init(0);
-    check_kind(&regressor_linear, (double[]){90.0, 89.1, 87.5}, (double[]){82.9, 82.7, 70.5});
-    check_kind(&regressor_law, (double[]){96.4, 95.8, 98.4}, (double[]){97.4, 96.8, 93.4});
+    check_kind(&regressor_linear, 0, (double[]){90.0, 89.1, 87.5}, (double[]){82.9, 82.7, 70.5});
+    check_kind(&regressor_law, 1, (double[]){96.4, 95.8, 98.4}, (double[]){97.4, 96.8, 93.4});
+    check_kind(&regressor_law, 3, (double[]){97.8, 97.2, 98.0}, (double[]){98.3, 97.7, 94.2});
+    if (getenv("LONG")) {
+        check_kind(&regressor_gbt, 0, (double[]){98.85, 98.4, 95.5}, (double[]){98.85, 98.3, 94.5});
+        check_kind(&regressor_mean, 0, (double[]){99.0, 98.5, 97.5}, (double[]){98.95, 98.38, 95.0});
+    }
     pool_release();
     free(folder);
     return check_done();
