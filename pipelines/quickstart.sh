@@ -58,19 +58,19 @@ for d in $domains; do
     tok-encode -q --tokenizer tok --out shards/$d.shard data/$d.jsonl
     tok-encode -q --tokenizer tok --out val/$d.shard data/$d-val.jsonl
 done
-for d in $text; do
-    shard-dump -q --info shards/$d.shard | jq -c --arg name $d '{name: $name, tokens: .n_tokens}'
-done >data/sources.jsonl
 
 # --- 3. The mixture: a swarm of tiny models, a regression, an optimum --------------------------------
 say "mixture"
 make_model swarm/init 48 2 2
-mix-fit sample -q --runs 12 --prior data/sources.jsonl --strength 0.3:3 --seed "$seed" >swarm/mixtures.csv
-tail -n +2 swarm/mixtures.csv | cut -d, -f1 | xargs -P 2 -n 1 sh "$here/quickstart-swarm.sh" "$text" "$(some 60)"
-{ echo "run,$(echo $text | tr ' ' ,)"; cat swarm/run-*.csv; } >swarm/metrics.csv
-mix-fit fit -q --mixtures swarm/mixtures.csv --metrics swarm/metrics.csv --regressor linear --out swarm/model.json
-mix-fit solve -q --model swarm/model.json --sources data/sources.jsonl --tokens 1000000 \
-    --objective dictionary:1,python:1,c:1,docs:1 --out mixture.json
+# The sums have their place in the mid-training part below: the swarm mixes text alone.
+mkdir swarm/train swarm/val
+for d in $text; do
+    ln -s "../../shards/$d.shard" "swarm/train/$d.shard"
+    ln -s "../../val/$d.shard" "swarm/val/$d.shard"
+done
+MODEL=swarm/init TRAIN=swarm/train VAL=swarm/val OUT=swarm RUNS=12 STRENGTH=0.3:3 SEED=$seed TOKENS=$(($(some 60) * 2048)) \
+    BATCH_TOKENS=2048 SEQ_LEN=256 LR=4e-3 WARMUP_STEPS=5 REGRESSOR=linear FINAL_TOKENS=1M FORCE=1 QUIET=1 "$here/mix-swarm.sh" all
+cp swarm/mixture.json mixture.json
 
 # --- 4. Base models: student, teacher, weak sibling ----------------------------------------------------
 say "base models"
