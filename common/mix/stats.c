@@ -46,11 +46,22 @@ static double correlation(const double *a, const double *b, int64_t n)
         bb += (b[i] - mb) * (b[i] - mb);
         ab += (a[i] - ma) * (b[i] - mb);
     }
-    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : NAN;
+    return ab / sqrt(aa * bb);
+}
+
+/* Not by the variance of the ranks: their mean is rounded, and a tiny variance would rank noise. */
+static bool is_constant(const double *x, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++)
+        if (x[i] != x[0])
+            return false;
+    return true;
 }
 
 double spearman(const double *a, const double *b, int64_t n)
 {
+    if (is_constant(a, n) || is_constant(b, n))
+        return NAN;
     double *ra = xcalloc((size_t)n + 1, sizeof *ra), *rb = xcalloc((size_t)n + 1, sizeof *rb);
     mid_ranks(a, n, ra);
     mid_ranks(b, n, rb);

@@ -175,6 +175,8 @@ static void keep_runs(struct mix_model *m, const struct table *mixtures,
     mix_model_describe(m);
 }
 
+enum { FEW_RUNS = 10 }; /* of which nobody can say which are the odd ones */
+
 /* Adds 1 to each run whose metric is far from what a fit without it says: further than any error a
  * normal distribution has, its width taken from the median, which bad runs do not move, and further than
  * the metric's standard deviation, which means something. */
@@ -188,7 +190,7 @@ static void count_outliers(const struct job *j, int *far)
         mean += j->y[i] / (double)j->data.n;
     for (int64_t i = 0; i < j->data.n; i++)
         var += (j->y[i] - mean) * (j->y[i] - mean) / (double)j->data.n;
-    for (int64_t i = 0; i < j->data.n && deviation > 0; i++)
+    for (int64_t i = 0; i < j->data.n && deviation > 0 && j->data.n >= FEW_RUNS; i++)
         far[j->run[i]] += fabs(j->y[i] - j->held_out[i]) > fmax(12 * deviation, sqrt(var));
     free(size);
 }

@@ -82,6 +82,13 @@ static void test_ranks(void)
     double a[] = {1, 2, 2, 4}, b[] = {1, 3, 2, 2}, flat[] = {5, 5, 5, 5};
     CHECK_CLOSE(spearman(a, b, 4), 0.5, 1e-12, 0);
     CHECK(isnan(spearman(a, flat, 4)));
+    /* As many equal values as make the mean of their ranks inexact. */
+    double many[20], other[20];
+    for (int i = 0; i < 20; i++) {
+        many[i] = 4;
+        other[i] = i;
+    }
+    CHECK(isnan(spearman(many, other, 20)) && isnan(spearman(other, many, 20)));
     double low, high;
     spearman_interval(0.965, 64, &low, &high); /* by hand: atanh 2.0139 +- 1.96 sqrt(1.4656 / 61) */
     CHECK_CLOSE(low, 0.9368, 5e-4, 0);
