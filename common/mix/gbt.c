@@ -173,7 +173,7 @@ static int gbt_fit(const struct fit_data *d, struct surrogate *out, double *held
     int64_t min_rows = d->n / 25 < 3 ? 3 : d->n / 25 > 20 ? 20 : d->n / 25;
     if (d->m > MAX_FEATURES)
         return err_set(err, "%lld domains, trees take up to %d", (long long)d->m, MAX_FEATURES);
-    for (int fold = 0; fold < N_FOLDS; fold++) {
+    for (int fold = 0; fold < N_FOLDS && held_out; fold++) {
         struct forest *f = grow(d, fold, min_rows, err);
         if (!f)
             return -1;

@@ -351,8 +351,9 @@ static void try_terms(const struct law *l, struct law_work *w, const double *one
         more = with_terms(l, terms, anchor);
         start = search_terms(&more, w, one, p);
     }
-    law_cross_validate(l, w, one, terms, start, guess);
-    if (out->n_terms == 0 ||
+    if (held_out)
+        law_cross_validate(l, w, one, terms, start, guess);
+    if (out->n_terms == 0 || !held_out ||
         root_mean_square(guess, l->d->y, n) < root_mean_square(held_out, l->d->y, n)) {
         free(out->coef);
         out->bias = law_bias(&more, p);
@@ -360,7 +361,8 @@ static void try_terms(const struct law *l, struct law_work *w, const double *one
         out->n_terms = terms;
         out->coef = p;
         p = NULL;
-        memcpy(held_out, guess, (size_t)n * sizeof *guess);
+        if (held_out)
+            memcpy(held_out, guess, (size_t)n * sizeof *guess);
     }
     free(p);
     free(anchor);
@@ -374,8 +376,10 @@ static int law_fit(const struct fit_data *d, struct surrogate *out, double *held
     struct law_work w;
     int64_t least = d->options.terms ? d->options.terms : 1, most = least;
     int64_t *rows = xcalloc((size_t)d->n, sizeof *rows);
-    double *one = xcalloc((size_t)d->m + 1, sizeof *one);
+    double *one = xcalloc((size_t)d->m + 1, sizeof *one), *own = NULL;
     (void)err; /* a law is always found, if not always a good one */
+    if (!held_out && d->options.terms == 0) /* needed to choose */
+        held_out = own = xcalloc((size_t)d->n, sizeof *own);
     if (d->options.terms == 0 && d->n >= MANY_RUNS * d->m)
         most = MAX_TERMS;
     law_init(&l, d, rows);
@@ -385,6 +389,7 @@ static int law_fit(const struct fit_data *d, struct surrogate *out, double *held
         try_terms(&l, &w, one, terms, out, held_out);
     work_release(&w);
     free(one);
+    free(own);
     free(rows);
     return 0;
 }

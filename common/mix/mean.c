@@ -12,11 +12,11 @@ static int mean_fit(const struct fit_data *d, struct surrogate *out, double *hel
     double *part = xcalloc((size_t)d->n, sizeof *part);
     int rc = 0;
     out->parts = xcalloc(ARRAY_SIZE(kinds), sizeof *out->parts);
-    for (int64_t i = 0; i < d->n; i++)
+    for (int64_t i = 0; i < d->n && held_out; i++)
         held_out[i] = 0;
     for (size_t k = 0; k < ARRAY_SIZE(kinds) && rc == 0; k++) {
-        rc = surrogate_fit(kinds[k], d, &out->parts[k], part, err);
-        for (int64_t i = 0; i < d->n && rc == 0; i++)
+        rc = surrogate_fit(kinds[k], d, &out->parts[k], held_out ? part : NULL, err);
+        for (int64_t i = 0; i < d->n && rc == 0 && held_out; i++)
             held_out[i] += part[i] / 2;
     }
     free(part);

@@ -52,7 +52,7 @@ struct regressor {
     bool convex_log; /* log of a falling metric, -log of a rising one, is convex in x */
     bool smooth;     /* has a gradient */
     int64_t min_runs;
-    /* Also fills held_out [n]: predictions of each row by a fit that did not see it. */
+    /* Also fills held_out [n]: predictions of each row by a fit that did not see it; NULL: not wanted. */
     int (*fit)(const struct fit_data *d, struct surrogate *out, double *held_out, struct err *err);
     double (*value)(const struct surrogate *s, const double *x, int64_t m);
     /* y [n] of x [n, m]; NULL = value() of each row. */

@@ -121,6 +121,7 @@ static int linear_fit(const struct fit_data *d, struct surrogate *out, double *h
                       struct err *err)
 {
     struct ridge r;
+    double *scratch = xcalloc((size_t)d->n, sizeof *scratch);
     (void)err; /* any three runs can be fitted */
     ridge_init(&r, d);
     double scale = 0, best = INFINITY;
@@ -130,13 +131,15 @@ static int linear_fit(const struct fit_data *d, struct surrogate *out, double *h
         scale = 1; /* all mixtures alike: the mean is all there is to fit */
     out->n_terms = 1;
     for (int step = -24; step <= 12; step++) {
-        double penalty = scale * pow(10, step / 4.0), error = leave_one_out(&r, penalty, held_out);
+        double penalty = scale * pow(10, step / 4.0), error = leave_one_out(&r, penalty, scratch);
         if (error < best) {
             best = error;
             out->penalty = penalty;
         }
     }
-    leave_one_out(&r, out->penalty, held_out);
+    if (held_out)
+        leave_one_out(&r, out->penalty, held_out);
+    free(scratch);
     out->coef = xcalloc((size_t)r.m, sizeof *out->coef);
     for (int64_t j = 0; j < r.m; j++)
         for (int64_t k = 0; k < r.m; k++)
