@@ -19,16 +19,19 @@ struct command {
     const char *options; /* options it knows, those included; between spaces */
 };
 
+/* What solve and pareto share. */
+#define PROBLEM_OPTIONS                                                                            \
+    " model objective force kl prior sources tokens max-epochs min max fix group extrapolate "     \
+    "candidates out "
+
 static const struct command commands[] = {
     {"sample", mix_sample, " ",
      " runs prior domains strength min-weight temperature around objective force tokens max-epochs out "},
     {"fit", mix_fit, " mixtures metrics out ",
      " mixtures metrics regressor terms trees learning-rate higher-is-better normalize report out "},
     {"predict", mix_predict, " model mixtures ", " model mixtures metrics normalize report out "},
-    {"solve", mix_solve_print, " model objective ",
-     " model objective force kl prior sources tokens max-epochs min max fix group extrapolate candidates search out "},
-    {"pareto", mix_pareto_print, " model objective ",
-     " model objective force kl prior sources tokens max-epochs min max fix group extrapolate candidates points svg out "},
+    {"solve", mix_solve_print, " model objective ", " search" PROBLEM_OPTIONS},
+    {"pareto", mix_pareto_print, " model objective ", " points svg" PROBLEM_OPTIONS},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -114,7 +117,8 @@ int main(int argc, char **argv)
         OPT_STR(0, "domains", &o.domains, "A,B,...", "names of domains, with equal shares as prior"),
         OPT_STR(0, "strength", &o.strength, "LO:HI", "how close to the prior: least and most"),
         OPT_FLOAT(0, "min-weight", &o.min_weight, "X", "smaller weights become 0", 0, 1),
-        OPT_FLOAT(0, "temperature", &o.temperature, "X", "exponent of the prior's shares: 0 is uniform", 0, 100),
+        OPT_FLOAT(0, "temperature", &o.temperature, "X", "exponent of the prior's shares: 0 is uniform", 0,
+                  100),
         OPT_STR(0, "around", &o.around, "FILE", "next round: a mixture, or a model with --objective"),
         OPT_GROUP("fit, predict: metrics as functions of the mixture"),
         OPT_STR(0, "mixtures", &o.mixtures, "CSV", "weights of each run; first column: its name"),

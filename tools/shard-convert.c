@@ -73,7 +73,8 @@ static int copy_flat(struct sink *s, const struct options *o, enum flat_format f
                      struct err *err)
 {
     /* --dtype is that of the side that cannot know it. */
-    struct flat_options f = {from, o->to == FLAT_NONE ? (enum flat_dtype)o->dtype : FLAT_UNKNOWN, o->eos, o->bos};
+    enum flat_dtype dtype = o->to == FLAT_NONE ? (enum flat_dtype)o->dtype : FLAT_UNKNOWN;
+    struct flat_options f = {from, dtype, o->eos, o->bos};
     struct flat_reader *r = flat_reader_open(path, &f, err);
     struct shard_seq seq;
     int rc = r ? 1 : -1;
@@ -120,8 +121,10 @@ int main(int argc, char **argv)
     struct options o = {.from = -1, .to = -1, .eos = -1, .bos = -1, .blob_tokens = 1 << 20};
     static const struct opt_enum formats[] = {{"auto", -1}, {"shard", FLAT_NONE}, {"npy", FLAT_NPY},
                                               {"megatron", FLAT_MEGATRON}, {"llmc", FLAT_LLMC}, {NULL, 0}};
-    static const struct opt_enum dtypes[] = {{"auto", FLAT_UNKNOWN}, {"u8", FLAT_U8}, {"u16", FLAT_U16},
-                                             {"i32", FLAT_I32}, {"u32", FLAT_U32}, {"u64", FLAT_U64}, {NULL, 0}};
+    static const struct opt_enum dtypes[] = {{"auto", FLAT_UNKNOWN}, {"u8", FLAT_U8},
+                                             {"u16", FLAT_U16},      {"i32", FLAT_I32},
+                                             {"u32", FLAT_U32},      {"u64", FLAT_U64},
+                                             {NULL, 0}};
     struct opt table[] = {
         OPT_GROUP("Formats"),
         OPT_ENUM(0, "from", &o.from, "FORMAT", "auto, shard, npy (OLMo-core), megatron or llmc", formats),

@@ -133,7 +133,8 @@ static int npy_header(struct flat_reader *r, size_t *skip, struct err *err)
     bool flat = shape && strchr(shape, ',') && strchr(shape, ',')[1] == ')';
     int rc = 0;
     if (found == FLAT_UNKNOWN || !flat)
-        rc = err_set(err, "%s: its numpy header is not of a row of little-endian integers: %.60s", r->path, text);
+        rc = err_set(err, "%s: its numpy header is not of a row of little-endian integers: %.60s", r->path,
+                     text);
     free(text);
     r->o.dtype = found;
     *skip = 8 + wide + length;
@@ -239,7 +240,8 @@ static int read_index(struct flat_reader *r, const char *name, const struct file
     int64_t cap = 0, width = (int64_t)flat_dtype_bytes(r->o.dtype), expected = 0;
     for (uint64_t i = 0; i < n_seqs; i++) {
         if ((int64_t)read_le(offset + 8 * i, 8) != expected * width)
-            return err_set(err, "%s: sequence %llu does not follow the one before", name, (unsigned long long)i);
+            return err_set(err, "%s: sequence %llu does not follow the one before", name,
+                           (unsigned long long)i);
         expected += (int64_t)read_le(length + 4 * i, 4);
         if (expected > r->n_tokens)
             return err_set(err, "%s: sequence %llu ends behind the %lld tokens of %s", name,
@@ -249,8 +251,9 @@ static int read_index(struct flat_reader *r, const char *name, const struct file
     for (uint64_t d = 0; d + 1 < n_docs; d++) {
         uint64_t from = read_le(doc + 8 * d, 8), to = read_le(doc + 8 * d + 8, 8);
         if (from > to || to > n_seqs)
-            return err_set(err, "%s: document %llu has sequences %llu to %llu of %llu", name, (unsigned long long)d,
-                           (unsigned long long)from, (unsigned long long)to, (unsigned long long)n_seqs);
+            return err_set(err, "%s: document %llu has sequences %llu to %llu of %llu", name,
+                           (unsigned long long)d, (unsigned long long)from, (unsigned long long)to,
+                           (unsigned long long)n_seqs);
         int64_t begin = from < n_seqs ? (int64_t)read_le(offset + 8 * from, 8) / width : r->n_tokens;
         int64_t end = to < n_seqs ? (int64_t)read_le(offset + 8 * to, 8) / width : expected;
         add_doc(r, begin, end, NULL, &cap);
@@ -281,8 +284,9 @@ static int open_ids(struct flat_reader *r, const char *path, struct err *err)
     free(prefix);
     if (file_view_open(&r->data, r->path, err) < 0 || read_notes(r, r->path, &n_tokens, err) < 0)
         return -1;
-    int rc = r->o.format == FLAT_NPY ? open_npy(r, err) : r->o.format == FLAT_LLMC ? open_llmc(r, err)
-                                                                                   : open_megatron(r, path, err);
+    int rc = r->o.format == FLAT_NPY    ? open_npy(r, err)
+             : r->o.format == FLAT_LLMC ? open_llmc(r, err)
+                                        : open_megatron(r, path, err);
     if (rc == 0 && n_tokens >= 0 && n_tokens != r->n_tokens)
         rc = err_set(err, "%s: %lld tokens, its .json says %lld", r->path, (long long)r->n_tokens,
                      (long long)n_tokens);

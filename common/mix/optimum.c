@@ -38,8 +38,8 @@ static json_t *binding_json(const struct mix_model *m, const struct problem *p, 
         if (l->lo[d] > 0 && x[d] <= l->lo[d] + 1e-6)
             add_binding(a, "domain", m->domains[d], l->lo[d] == l->hi[d] ? "fix" : "min", l->lo[d]);
         else if (x[d] >= l->hi[d] - 1e-6)
-            add_binding(a, "domain", m->domains[d], l->hi[d] == m->train_max[d] && l->hi[d] < 1 ? "runs" : "max",
-                        l->hi[d]);
+            add_binding(a, "domain", m->domains[d],
+                        l->hi[d] == m->train_max[d] && l->hi[d] < 1 ? "runs" : "max", l->hi[d]);
     }
     for (int g = 0; g < l->n_groups; g++) {
         double sum = 0;
@@ -75,7 +75,9 @@ static json_t *nearest_json(const struct mix_model *m, const double *x)
             best = i;
         }
     }
-    return best < 0 ? json_null() : json_pack("{ss so}", "run", m->run_ids[best], "distance", json_number(least));
+    if (best < 0)
+        return json_null();
+    return json_pack("{ss so}", "run", m->run_ids[best], "distance", json_number(least));
 }
 
 /* The run that was best by what was measured, with that beside the prediction. */
@@ -231,7 +233,7 @@ static void print_row(const json_t *answer, int width, const char *name, const c
             snprintf(cell, sizeof cell, "%.4f %6.2fx", json_number_value(v), json_number_value(e));
         else if (json_is_number(v))
             snprintf(cell, sizeof cell, epochs ? "%.4f" : "%.5g", json_number_value(v));
-        at += snprintf(line + at, sizeof line - (size_t)at, " %*s", epochs ? 15 : 15, cell);
+        at += snprintf(line + at, sizeof line - (size_t)at, " %15s", cell);
     }
     log_info("%-*s%s", width, name, line);
 }
