@@ -12,7 +12,7 @@ static const double LOG_ZERO = -690; /* e^-690 is a weight no one can tell from 
 
 static double clamp(double x, double lo, double hi)
 {
-    return fmin(fmax(x, lo), hi);
+    return x < lo ? lo : x > hi ? hi : x;
 }
 
 /* The domains that share one multiplier. */
@@ -40,11 +40,19 @@ struct growing {
     double total;
 };
 
-/* A factor just at or above the one that is sought. */
+/* A factor just at or above the one that is sought: a bracket around 1 that grows, then bisection. */
 static double find_factor(const struct growing *g)
 {
-    double low = 2 * LOG_ZERO, high = 1 - LOG_ZERO;
-    for (int it = 0; it < 80; it++) {
+    double low = -1, high = 1;
+    for (double step = 2; low > 2 * LOG_ZERO && g->f(g->self, exp(low)) >= g->total; step *= 2) {
+        high = low;
+        low = fmax(low - step, 2 * LOG_ZERO);
+    }
+    for (double step = 2; high < 1 - LOG_ZERO && g->f(g->self, exp(high)) < g->total; step *= 2) {
+        low = high;
+        high = fmin(high + step, 1 - LOG_ZERO);
+    }
+    for (int it = 0; it < 80 && high - low > 1e-13; it++) {
         double mid = 0.5 * (low + high);
         if (mid <= low || mid >= high)
             break;

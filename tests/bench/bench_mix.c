@@ -1,6 +1,6 @@
 /* bench_mix.c - speed of mix-fit's parts on one core, on RegMix's runs.
  *
- *   bench_mix REGMIX-FOLDER
+ *   bench_mix REGMIX-FOLDER [predict]       predict: no fits
  *
  * Medians of three of processor seconds; JSON lines, one a step.
  */
@@ -129,23 +129,29 @@ static double *bench_draws(int64_t m)
     return x;
 }
 
+static void bench_fits(const struct table *x, const struct table *y)
+{
+    bench_fit("ridge with leave-one-out", &regressor_linear, (struct fit_options){0}, true, x, y);
+    bench_fit("law of one term", &regressor_law, (struct fit_options){.terms = 1}, false, x, y);
+    bench_fit("law of three terms", &regressor_law, (struct fit_options){.terms = 3}, false, x, y);
+    bench_fit("law, terms by cross-validation", &regressor_law, (struct fit_options){0}, true, x, y);
+    bench_fit("250 trees", &regressor_gbt, (struct fit_options){0, 250, 0.04}, false, x, y);
+    bench_fit("250 trees with cross-validation", &regressor_gbt, (struct fit_options){0, 250, 0.04}, true, x, y);
+    bench_fit("1000 trees", &regressor_gbt, (struct fit_options){0, 1000, 0.01}, false, x, y);
+}
+
 int main(int argc, char **argv)
 {
     struct table x, y;
-    if (argc != 2) {
-        fprintf(stderr, "bench_mix REGMIX-FOLDER\n");
+    if (argc != 2 && (argc != 3 || strcmp(argv[2], "predict") != 0)) {
+        fprintf(stderr, "bench_mix REGMIX-FOLDER [predict]\n");
         return 2;
     }
     pool_init(1);
     read_csv(&x, argv[1], "train_mixture_1m");
     read_csv(&y, argv[1], "train_pile_loss_1m");
-    bench_fit("ridge with leave-one-out", &regressor_linear, (struct fit_options){0}, true, &x, &y);
-    bench_fit("law of one term", &regressor_law, (struct fit_options){.terms = 1}, false, &x, &y);
-    bench_fit("law of three terms", &regressor_law, (struct fit_options){.terms = 3}, false, &x, &y);
-    bench_fit("law, terms by cross-validation", &regressor_law, (struct fit_options){0}, true, &x, &y);
-    bench_fit("250 trees", &regressor_gbt, (struct fit_options){0, 250, 0.04}, false, &x, &y);
-    bench_fit("250 trees with cross-validation", &regressor_gbt, (struct fit_options){0, 250, 0.04}, true, &x, &y);
-    bench_fit("1000 trees", &regressor_gbt, (struct fit_options){0, 1000, 0.01}, false, &x, &y);
+    if (argc == 2)
+        bench_fits(&x, &y);
     double *rows = bench_draws(x.n_cols);
     struct surrogate few = fit_one(&regressor_gbt, (struct fit_options){0, 250, 0.04}, &x, &y);
     struct surrogate many = fit_one(&regressor_gbt, (struct fit_options){0, 1000, 0.01}, &x, &y);
