@@ -200,13 +200,13 @@ json_t *mix_solve(const struct mix_model *model, const struct solve_options *o, 
     struct problem p;
     struct objective f;
     json_t *out = NULL;
-    if (problem_init(&p, model, &o->problem, err) < 0)
+    if (mix_problem_init(&p, model, &o->problem, err) < 0)
         return NULL;
     if (objective_parse(&f, model, o->objective, p.prior, o->force, err) == 0) {
         out = solve_problem(model, o, &p, &f, err);
         objective_release(&f);
     }
-    problem_release(&p);
+    mix_problem_release(&p);
     return out;
 }
 

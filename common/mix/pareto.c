@@ -264,7 +264,7 @@ json_t *mix_pareto(const struct mix_model *model, const struct solve_options *o,
     struct problem p;
     struct objective f;
     json_t *all = NULL;
-    if (problem_init(&p, model, &o->problem, err) < 0)
+    if (mix_problem_init(&p, model, &o->problem, err) < 0)
         return NULL;
     if (objective_parse(&f, model, o->objective, p.prior, o->force, err) == 0) {
         int64_t size = lattice_size(points - 1, f.n);
@@ -277,6 +277,6 @@ json_t *mix_pareto(const struct mix_model *model, const struct solve_options *o,
             all = sweep(model, o, &p, &f, points - 1);
         objective_release(&f);
     }
-    problem_release(&p);
+    mix_problem_release(&p);
     return all;
 }

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-void problem_release(struct problem *p)
+void mix_problem_release(struct problem *p)
 {
     for (int g = 0; g < p->limits.n_groups; g++)
         free(p->group_name[g]);
@@ -291,7 +291,7 @@ static int check_feasible(struct problem *p, const struct mix_model *m, struct e
     return 0;
 }
 
-int problem_init(struct problem *p, const struct mix_model *m, const struct problem_options *o,
+int mix_problem_init(struct problem *p, const struct mix_model *m, const struct problem_options *o,
                  struct err *err)
 {
     size_t n = (size_t)m->n_domains;
@@ -319,6 +319,6 @@ int problem_init(struct problem *p, const struct mix_model *m, const struct prob
     if (rc == 0)
         rc = check_feasible(p, m, err);
     if (rc < 0)
-        problem_release(p);
+        mix_problem_release(p);
     return rc;
 }

@@ -28,8 +28,8 @@ struct problem {
     char **group_name;     /* as it was asked for */
 };
 
-int problem_init(struct problem *p, const struct mix_model *model, const struct problem_options *o,
+int mix_problem_init(struct problem *p, const struct mix_model *model, const struct problem_options *o,
                  struct err *err) WARN_UNUSED;
-void problem_release(struct problem *p);
+void mix_problem_release(struct problem *p);
 
 #endif
