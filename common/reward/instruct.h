@@ -18,7 +18,7 @@
 
 #include "data/json.h"
 #include "reward/verifier.h"
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 /* A text that is not blank, and the arguments of an instruction. */
 struct instruct {

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "reward/verifier_judge.h"
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 #define MAX_TRIES 200 /* braces at which an object may begin */
 

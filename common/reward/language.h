@@ -6,7 +6,7 @@
 #ifndef TP_REWARD_LANGUAGE_H
 #define TP_REWARD_LANGUAGE_H
 
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 /* ISO 639-1 code, "und" when it has letters of no language we know, NULL when it has no letters.
  * Latin text without accents and without any word we know counts as English. */

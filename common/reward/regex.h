@@ -8,7 +8,7 @@
 #ifndef TP_REWARD_REGEX_H
 #define TP_REWARD_REGEX_H
 
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 #define REGEX_MAX_WORK 50000000 /* less than two seconds */
 #define REGEX_MAX_PATTERN 10000 /* bytes */

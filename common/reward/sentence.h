@@ -15,7 +15,7 @@
 #ifndef TP_REWARD_SENTENCE_H
 #define TP_REWARD_SENTENCE_H
 
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 void split_sentences(struct span text, struct spans *out);
 size_t count_sentences(struct span text);

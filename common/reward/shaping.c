@@ -6,7 +6,7 @@
 #include <xxhash.h>
 
 #include "base/mem.h"
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 double overlong_share(double tokens, double length, double buffer)
 {

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "reward/regex.h"
 #include "reward/verifier.h"
-#include "reward/words.h"
+#include "reward/pieces.h"
 
 #define FORMAT_FLOOR 0.1
 

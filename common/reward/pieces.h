@@ -1,11 +1,11 @@
-/* words.h - text in pieces: characters, words, lines, paragraphs.
+/* pieces.h - text in pieces: characters, words, lines, paragraphs.
  *
  * Text is UTF-8.  White space, letters and case are Unicode's; punctuation, where this header
  * says so, is that of ASCII, as in Python's string.punctuation, which the definitions of the
  * checked instructions use.  Spans point into the text they were made of.
  */
-#ifndef TP_REWARD_WORDS_H
-#define TP_REWARD_WORDS_H
+#ifndef TP_REWARD_PIECES_H
+#define TP_REWARD_PIECES_H
 
 #include <stdbool.h>
 #include <stdint.h>

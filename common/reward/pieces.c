@@ -1,5 +1,5 @@
-/* words.c - text in pieces. */
-#include "reward/words.h"
+/* pieces.c - text in pieces. */
+#include "reward/pieces.h"
 
 #include <ctype.h>
 #include <stdlib.h>
