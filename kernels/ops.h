@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define OPS_ABI 1
+#define OPS_ABI 2
 
 enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F64 };
 
@@ -272,6 +272,14 @@ struct adamw_args {
     double lr, beta1, beta2, eps, weight_decay, bias1, bias2, grad_scale;
 };
 
+/* Calls to come, for scratch_bytes(): a decoder's, on packed positions or on rows of a cache. */
+struct scratch_use {
+    int64_t n, longest;              /* packed positions, and those of their longest sequence; 0 = none */
+    int64_t cached_rows, cached_len; /* rows of a cached call, and the furthest position; 0 = none */
+    int64_t dim, hidden_dim, n_heads, n_kv_heads, head_dim, vocab, logits_rows;
+    bool backward;
+};
+
 struct ops {
     int abi;
     const char *name;
@@ -317,6 +325,11 @@ struct ops {
     /* -- optimiser -- */
     void (*adamw)(struct dev *dev, const struct adamw_args *a);
     double (*sum_squares)(struct dev *dev, const void *x, int64_t n); /* acc; fixed order */
+    /* -- planning -- */
+    /* Bytes that alloc() takes for so many; NULL = as many. */
+    size_t (*block_bytes)(struct dev *dev, size_t bytes);
+    /* Bytes that the backend comes to hold for itself in such calls; NULL = it cannot say. */
+    size_t (*scratch_bytes)(struct dev *dev, const struct scratch_use *use);
 };
 
 /* Opens the best CPU backend for this machine (or the one named by the environment variable

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,10 @@ static size_t product(size_t n, size_t bytes)
 void mem_init(void)
 {
     json_set_alloc_funcs(xmalloc, free);
+    /* Large blocks go back to the system when they are freed.  By default glibc raises the limit to what
+     * was freed last, and a few sets of weights and activations then leave holes in the heap. */
+    mallopt(M_MMAP_THRESHOLD, (int)HUGE_FROM);
+    mallopt(M_TRIM_THRESHOLD, 2 * (int)HUGE_FROM);
 }
 
 void *xmalloc(size_t bytes)

@@ -16,10 +16,6 @@
 #include "base/pool.h"
 #include "base/rng.h"
 
-enum {
-    PROMPT_ROWS = 512 /* most prompt rows in a step, so that long prompts do not stop the others */
-};
-
 const char *finish_reason_name(enum finish_reason r)
 {
     return r == FINISH_STOP ? "stop" : "length";

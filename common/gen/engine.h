@@ -16,7 +16,7 @@
 #define TP_GEN_ENGINE_H
 
 #include "gen/sampler.h"
-#include "model/model.h"
+#include "model/memory.h"
 
 enum finish_reason { FINISH_STOP, FINISH_LENGTH };
 const char *finish_reason_name(enum finish_reason r); /* "stop", "length" */
@@ -46,6 +46,15 @@ struct gen_result {
     enum finish_reason finish;
 };
 void gen_result_release(struct gen_result *r);
+
+/* What is asked of an engine. */
+struct engine_load {
+    int64_t slots, group;       /* sequences at once, and how many of them share a prompt */
+    int64_t prompt, max_tokens; /* of a sequence */
+    bool follows;               /* the weights are replaced while sequences run */
+};
+/* What an engine over m (or its outline) needs, with the model. */
+struct memory_plan engine_memory_plan(struct model *m, const struct engine_load *l);
 
 struct engine;
 /* max_len: most positions of a sequence, prompt included; 0 = the model's max_seq_len.  The cache

@@ -4,6 +4,10 @@
 
 #include "gen/engine.h"
 
+enum {
+    PROMPT_ROWS = 512 /* most prompt rows in a step, so that long prompts do not stop the others */
+};
+
 /* One prompt, shared by neighbouring requests. */
 struct prompt {
     int refs;
@@ -76,6 +80,8 @@ void prompt_unref(struct prompt *p);
 
 /* -- engine_slot.c: which sequence is in which slot of the cache, and who reads whose prompt -- */
 
+/* Positions of the slots of a cache that has to hold `need`: doubled from what there is (0 = none). */
+int64_t engine_cache_len(int64_t have, int64_t need, int64_t max_len);
 /* Starts waiting sequences while there are free slots. */
 int start_sequences(struct engine *e, struct err *err) WARN_UNUSED;
 /* False if the sequence should wait for a neighbour that is running the same prompt. */

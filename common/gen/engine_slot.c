@@ -11,15 +11,19 @@ static int64_t positions_needed(const struct sequence *s)
     return s->prompt->n + s->req.max_tokens - 1;
 }
 
+int64_t engine_cache_len(int64_t have, int64_t need, int64_t max_len)
+{
+    int64_t len = have ? have : FIRST_LEN;
+    while (len < need)
+        len *= 2;
+    return len < max_len ? len : max_len;
+}
+
 /* A cache of longer slots.  Nothing is moved: running sequences fill it again from their tokens,
  * which gives the same bits (but for tokens that older weights had cached). */
 static int grow_cache(struct engine *e, int64_t need, struct err *err)
 {
-    int64_t len = e->cache_len ? e->cache_len : FIRST_LEN;
-    while (len < need)
-        len *= 2;
-    if (len > e->max_len)
-        len = e->max_len;
+    int64_t len = engine_cache_len(e->cache_len, need, e->max_len);
     if (e->cache)
         kv_cache_free(e->cache);
     e->cache_len = len;
@@ -154,4 +158,14 @@ void leave_slot(struct engine *e, struct sequence *s)
     }
     slot->seq = NULL;
     e->running--;
+}
+
+struct memory_plan engine_memory_plan(struct model *m, const struct engine_load *l)
+{
+    int64_t prompts = (l->slots + l->group - 1) / l->group * l->prompt;
+    int64_t rows = l->slots + (prompts < PROMPT_ROWS ? prompts : PROMPT_ROWS);
+    int64_t need = l->prompt + l->max_tokens - 1;
+    const struct model_use use = {.slots = l->slots, .cached_rows = rows, .out_rows = l->slots,
+                                  .cache_len = engine_cache_len(0, need, m->cfg.max_seq_len)};
+    return memory_plan(m, &use, 0, l->follows ? memory_of_replacing(m) : 0);
 }

@@ -41,6 +41,7 @@ struct rollout {
     int64_t first_group, next_group, groups_done;
     bool ended, draining; /* no more input; new weights wait for running sequences to finish */
     struct weights_cost cost; /* of int8 weights */
+    struct memory_report memory;
 };
 
 /* Groups. */
@@ -374,11 +375,13 @@ int rollout_run(const struct rollout_options *o, const char **files, int n_files
 {
     struct rollout r = {.o = o};
     int rc = -1;
+    r.memory = memory_report_begin();
     r.source = prompt_source_open(files, n_files, &o->prompts, err);
     if (r.source)
         rc = set_up(&r, err);
     if (rc == 0 && r.model)
         rc = generate(&r, err);
+    memory_report_end(&r.memory);
     tear_down(&r);
     return rc;
 }

@@ -197,12 +197,29 @@ static void rope_free(struct model *m, struct rope_table *t)
     *t = (struct rope_table){0};
 }
 
+/* Of a table's cosines, and of its sines. */
+static size_t rope_half_bytes(const struct model *m, int64_t rows)
+{
+    size_t bytes = (size_t)(rows * (m->cfg.head_dim / 2)) * dtype_bytes(m->dev.acc);
+
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Tables grow by doubling: a config that allows 131072 positions is mostly used with 4096. */
+static int64_t rope_table_rows(int64_t have, int64_t positions)
+{
+    int64_t rows = have ? have : 1024;
+
+    while (rows < positions)
+        rows *= 2;
+    return rows;
+}
+
 static int rope_make(struct model *m, struct rope_table *t, bool plain, int64_t rows,
                      struct err *err)
 {
-    size_t half_bytes = (size_t)(rows * (m->cfg.head_dim / 2)) * dtype_bytes(m->dev.acc);
+    const size_t half_bytes = rope_half_bytes(m, rows);
 
-    half_bytes = (half_bytes + 63) / 64 * 64;
     rope_free(m, t);
     t->cos = device_alloc(m, 2 * half_bytes, "rotary tables", err);
     if (!t->cos)
@@ -212,12 +229,11 @@ static int rope_make(struct model *m, struct rope_table *t, bool plain, int64_t 
     return 0;
 }
 
-/* Tables grow by doubling: a config that allows 131072 positions is mostly used with 4096. */
 int rope_reserve(struct model *m, int64_t positions, struct err *err)
 {
     struct model_state *s = m->state;
     const struct model_config *c = &m->cfg;
-    int64_t rows = s->rope_rows ? s->rope_rows : 1024;
+    const int64_t rows = rope_table_rows(s->rope_rows, positions);
 
     if (positions == 0) { /* free */
         rope_free(m, &s->rope_full);
@@ -226,8 +242,6 @@ int rope_reserve(struct model *m, int64_t positions, struct err *err)
     }
     if (positions <= s->rope_rows)
         return 0;
-    while (rows < positions)
-        rows *= 2;
     s->rope_rows = 0;
     if (rope_make(m, &s->rope_full, false, rows, err) < 0)
         return -1;
@@ -254,7 +268,7 @@ static size_t chunk_bytes(const struct model *m, int64_t rows, size_t *logits_by
     const size_t elems = (size_t)(rows * m->cfg.vocab_size);
 
     *logits_bytes = (elems * dtype_bytes(m->dev.acc) + 63) / 64 * 64;
-    return *logits_bytes + (m->grads ? elems * dtype_bytes(m->dev.dtype) : 0);
+    return *logits_bytes + (m->state->opt.trainable ? elems * dtype_bytes(m->dev.dtype) : 0);
 }
 
 int logits_reserve(struct model *m, int64_t rows, struct err *err)
@@ -287,6 +301,11 @@ void head_rows_reserve(struct model *m, int64_t n)
     }
 }
 
+static size_t row_logits_bytes(const struct model *m, int64_t n)
+{
+    return (size_t)(n * m->cfg.vocab_size) * dtype_bytes(m->dev.acc);
+}
+
 int row_logits_reserve(struct model *m, int64_t n, struct err *err)
 {
     struct model_state *s = m->state;
@@ -296,8 +315,7 @@ int row_logits_reserve(struct model *m, int64_t n, struct err *err)
     if (s->row_logits)
         m->dev.ops->free(&m->dev, s->row_logits);
     s->row_logits_cap = 0;
-    s->row_logits = device_alloc(m, (size_t)(n * m->cfg.vocab_size) * dtype_bytes(m->dev.acc),
-                                 "logits of generated rows", err);
+    s->row_logits = device_alloc(m, row_logits_bytes(m, n), "logits of generated rows", err);
     if (!s->row_logits)
         return -1;
     s->row_logits_cap = n;
@@ -329,7 +347,9 @@ static void place_matrix(struct model *m, void *arg, void **packed, int64_t offs
                          int64_t n_cols)
 {
     struct cutter *k = arg;
-    size_t bytes = m->dev.ops->packed_bytes(&m->dev, n_rows, n_cols, m->state->packing);
+    size_t bytes = m->state->opt.plan_gpu
+                       ? 0
+                       : m->dev.ops->packed_bytes(&m->dev, n_rows, n_cols, m->state->packing);
 
     (void)offset;
     *packed = bytes ? cut(k, 1, (int64_t)bytes, 1) : NULL;
@@ -375,26 +395,55 @@ void packed_refresh(struct model *m)
     each_matrix(m, NULL, pack_matrix);
 }
 
-struct model_memory model_memory_plan(struct model *m, int64_t rows)
+static size_t scratch_bytes(struct model *m, const struct model_use *use)
 {
-    const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
+    const struct model_config *c = &m->cfg;
+    struct scratch_use s = {.n = use->rows, .longest = use->longest, .cached_rows = use->cached_rows,
+                            .cached_len = use->cache_len, .dim = c->dim, .hidden_dim = c->hidden_dim,
+                            .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads,
+                            .head_dim = c->head_dim, .vocab = c->vocab_size,
+                            .logits_rows = use->rows ? chunk_of(m, use->rows) : use->out_rows,
+                            .backward = m->state->opt.trainable};
+
+    return m->dev.ops->scratch_bytes && !m->state->opt.plan_gpu ? m->dev.ops->scratch_bytes(&m->dev, &s) : 0;
+}
+
+size_t model_block_bytes(const struct model *m, size_t bytes)
+{
+    struct dev dev = m->dev;
+
+    return dev.ops->block_bytes && bytes > 0 && !m->state->opt.plan_gpu ? dev.ops->block_bytes(&dev, bytes) : bytes;
+}
+
+struct model_memory model_memory_plan(struct model *m, const struct model_use *use)
+{
+    const struct model_config *c = &m->cfg;
     const size_t n = (size_t)m->n_elements;
-    const bool two_tables = m->cfg.rope_full_only;
+    const bool trains = m->state->opt.trainable;
+    const struct kv_shape cache = {use->slots, use->cache_len, c->n_kv_heads, c->head_dim};
+    const int64_t positions = use->longest > use->cache_len ? use->longest : use->cache_len;
     struct cutter packed = {0};
-    struct model_memory p = {.weights = n * w, .gradients = m->grads ? n * acc : 0};
-    size_t logits_bytes;
-    int64_t positions = 1024;
+    struct model_memory p = {.weights = model_block_bytes(m, n * dtype_bytes(m->dev.dtype))};
+    size_t unused;
 
     each_matrix(m, &packed, place_matrix_size);
-    p.packed = packed.used;
-    p.activations = acts_bytes(m, m->grads != NULL, rows);
-    p.logits = chunk_bytes(m, chunk_of(m, rows), &logits_bytes);
-    while (positions < (rows < m->cfg.max_seq_len ? rows : m->cfg.max_seq_len))
-        positions *= 2;
-    p.tables = (size_t)(positions * m->cfg.head_dim) * acc * (two_tables ? 2 : 1);
-    /* Keys and values as fp32, and blocks of matrices for each thread: about. */
-    p.scratch = (size_t)(rows * 2 * m->cfg.n_kv_heads * m->cfg.head_dim) * sizeof(float) +
-                ((size_t)m->dev.n_threads << 20);
-    p.total = p.weights + p.packed + p.gradients + p.activations + p.logits + p.tables + p.scratch;
+    p.packed = model_block_bytes(m, packed.used);
+    if (trains)
+        p.gradients = model_block_bytes(m, n * dtype_bytes(m->dev.acc));
+    if (use->rows > 0) {
+        p.activations = model_block_bytes(m, acts_bytes(m, trains, use->rows));
+        p.logits = model_block_bytes(m, chunk_bytes(m, chunk_of(m, use->rows), &unused));
+    }
+    if (use->slots > 0)
+        p.kv_cache = (size_t)c->n_layers * model_block_bytes(m, kv_layer_bytes(m, &cache));
+    if (use->cached_rows > 0) {
+        p.activations += model_block_bytes(m, acts_bytes(m, false, use->cached_rows));
+        p.logits += model_block_bytes(m, row_logits_bytes(m, use->out_rows));
+    }
+    p.tables = model_block_bytes(m, 2 * rope_half_bytes(m, rope_table_rows(0, positions))) *
+               (c->rope_full_only ? 2 : 1);
+    p.scratch = scratch_bytes(m, use);
+    p.total = p.weights + p.packed + p.gradients + p.activations + p.logits + p.kv_cache + p.tables +
+              p.scratch;
     return p;
 }

@@ -13,6 +13,13 @@ void kv_cache_free(struct kv_cache *c)
     free(c);
 }
 
+size_t kv_layer_bytes(const struct model *m, const struct kv_shape *shape)
+{
+    struct dev dev = m->dev;
+
+    return dev.ops->kv_cache_bytes(&dev, shape);
+}
+
 struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err)
 {
     struct kv_cache *c = xcalloc(1, sizeof(*c));
@@ -20,7 +27,7 @@ struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len,
 
     c->m = m;
     c->shape = (struct kv_shape){n_slots, max_len, m->cfg.n_kv_heads, m->cfg.head_dim};
-    bytes = m->dev.ops->kv_cache_bytes(&m->dev, &c->shape);
+    bytes = kv_layer_bytes(m, &c->shape);
     if (max_len > m->cfg.max_seq_len) {
         err_set(err, "a cache of %lld positions: the model has max_position_embeddings %lld",
                 (long long)max_len, (long long)m->cfg.max_seq_len);

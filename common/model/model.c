@@ -76,8 +76,8 @@ static int alloc_weights(struct model *m, bool trainable, struct err *err)
     return packed_alloc(m, err);
 }
 
-struct model *model_new(const struct model_config *cfg, const struct model_options *opt,
-                        struct err *err)
+struct model *model_outline(const struct model_config *cfg, const struct model_options *opt,
+                            struct err *err)
 {
     struct model *m = xcalloc(1, sizeof(*m));
 
@@ -91,7 +91,19 @@ struct model *model_new(const struct model_config *cfg, const struct model_optio
     m->state->logits_bytes = LOGITS_BYTES;
     m->state->train.kept = opt->trainable;
     m->params = params_build(cfg, &m->state->off, &m->n_params, &m->n_elements);
-    if (open_device(m, opt, err) < 0 || alloc_weights(m, opt->trainable, err) < 0) {
+    if (open_device(m, opt, err) < 0) {
+        model_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+struct model *model_new(const struct model_config *cfg, const struct model_options *opt,
+                        struct err *err)
+{
+    struct model *m = model_outline(cfg, opt, err);
+
+    if (m && alloc_weights(m, opt->trainable, err) < 0) {
         model_free(m);
         return NULL;
     }

@@ -29,6 +29,7 @@ extern const struct opt_enum precision_names[], device_names[], weights_names[];
 struct model_options {
     int precision, device, weights; /* enums above; ints because the option table writes them */
     bool trainable;        /* allocate gradients and keep activations */
+    bool plan_gpu;         /* of an outline: plan as for a GPU, without packed copies and scratch */
     bool tests_ref;        /* use dev_ref below (double), tests only */
     struct dev *dev_ref;
 };
@@ -77,12 +78,22 @@ void model_use_exact(struct model *m, bool exact);
 /* Replaces the weights by those of another checkpoint of the same shape (a published policy). */
 int model_reload(struct model *m, const char *dir, struct err *err) WARN_UNUSED;
 
-/* Bytes of device memory that forwards (of a trainable model: and backwards) of up to `rows` packed
- * positions lead to, all of them through the head.  scratch, the kernels' own, is an estimate. */
-struct model_memory {
-    size_t weights, packed, gradients, activations, logits, tables, scratch, total;
+/* A model that has a shape and a device and no memory, to plan with; model_free() it. */
+struct model *model_outline(const struct model_config *cfg, const struct model_options *opt,
+                            struct err *err);
+/* What a model is going to be used for; 0 = not for that. */
+struct model_use {
+    int64_t rows, longest;         /* packed: most positions in a call, and in one sequence */
+    int64_t slots, cache_len;      /* of a cache */
+    int64_t cached_rows, out_rows; /* most rows in a cached call, and those that give logits */
 };
-struct model_memory model_memory_plan(struct model *m, int64_t rows);
+/* Bytes of device memory that this leads to (of a trainable model: with backwards), with all packed
+ * positions through the head; from the functions that allocate it. */
+struct model_memory {
+    size_t weights, packed, gradients, activations, logits, kv_cache, tables, scratch, total;
+};
+size_t model_block_bytes(const struct model *m, size_t bytes); /* that an allocation takes */
+struct model_memory model_memory_plan(struct model *m, const struct model_use *use);
 
 /* Optional outputs of a forward, host [n_tokens] each or NULL. */
 struct forward_out {

@@ -131,6 +131,7 @@ int acts_reserve(struct model *m, struct acts *a, int64_t rows, struct err *err)
 size_t acts_bytes(const struct model *m, bool kept, int64_t rows); /* what acts_reserve allocates */
 void acts_release(struct model *m, struct acts *a);
 int rope_reserve(struct model *m, int64_t positions, struct err *err) WARN_UNUSED;
+size_t kv_layer_bytes(const struct model *m, const struct kv_shape *shape); /* cached.c */
 int logits_reserve(struct model *m, int64_t rows, struct err *err) WARN_UNUSED;
 void head_rows_reserve(struct model *m, int64_t n);
 int row_logits_reserve(struct model *m, int64_t n, struct err *err) WARN_UNUSED;

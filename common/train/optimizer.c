@@ -16,6 +16,17 @@ static size_t acc_bytes(const struct optimizer *o)
     return (size_t)o->model->n_elements * dtype_bytes(o->model->dev.acc);
 }
 
+/* In fp32 the model's weights are the master. */
+static bool own_master(const struct model *m)
+{
+    return m->dev.dtype != m->dev.acc;
+}
+
+size_t optimizer_bytes(const struct model *m)
+{
+    return model_block_bytes(m, (size_t)m->n_elements * dtype_bytes(m->dev.acc)) * (own_master(m) ? 3 : 2);
+}
+
 static void *new_array(struct optimizer *o, struct err *err)
 {
     struct dev *dev = &o->model->dev;
@@ -29,7 +40,7 @@ int optimizer_init(struct optimizer *o, struct model *m, const float *initial, s
 {
     struct dev *dev = &m->dev;
     *o = (struct optimizer){.model = m};
-    o->master = dev->dtype == dev->acc ? m->weights : new_array(o, err);
+    o->master = own_master(m) ? new_array(o, err) : m->weights;
     o->m = o->master ? new_array(o, err) : NULL;
     o->v = o->m ? new_array(o, err) : NULL;
     if (!o->v) {
@@ -55,11 +66,6 @@ void optimizer_release(struct optimizer *o)
     if (o->v)
         dev->ops->free(dev, o->v);
     *o = (struct optimizer){0};
-}
-
-size_t optimizer_bytes(const struct optimizer *o)
-{
-    return acc_bytes(o) * (o->master == o->model->weights ? 2 : 3);
 }
 
 double optimizer_grad_norm(const struct optimizer *o)

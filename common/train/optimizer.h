@@ -22,7 +22,7 @@ struct optimizer {
 int optimizer_init(struct optimizer *o, struct model *m, const float *initial,
                    struct err *err) WARN_UNUSED;
 void optimizer_release(struct optimizer *o);
-size_t optimizer_bytes(const struct optimizer *o); /* of its own device memory */
+size_t optimizer_bytes(const struct model *m); /* that optimizer_init() allocates for it */
 double optimizer_grad_norm(const struct optimizer *o); /* over all of model->grads, fixed order */
 /* One update with gradients scaled down to max_grad_norm (0 = never). */
 void optimizer_step(struct optimizer *o, const struct optimizer_options *opt, double lr,

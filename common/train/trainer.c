@@ -15,7 +15,7 @@
 #include "base/stop.h"
 #include "base/tool.h"
 #include "model/checkpoint.h"
-#include "train/memory_report.h"
+#include "model/memory.h"
 #include "train/optimizer.h"
 #include "train/resume.h"
 
@@ -427,14 +427,27 @@ static void release(struct run *r)
     model_free(r->model);
 }
 
+struct memory_plan train_memory_plan(struct model *m, int64_t rows, int64_t longest, bool publishes)
+{
+    const struct model_use use = {.rows = rows, .longest = longest};
+    const size_t n = (size_t)m->n_elements;
+    /* A checkpoint of bfloat16 is written from a rounded copy; who publishes keeps one of the masters. */
+    size_t copies = (m->dev.dtype == DTYPE_BF16 ? 2 * n : 0) + (publishes ? n * sizeof(float) : 0);
+
+    return memory_plan(m, &use, optimizer_bytes(m), copies);
+}
+
 static int begin(struct run *r, struct err *err)
 {
     const struct train_hooks *h = r->hooks;
+    const int64_t rows = r->o->micro_tokens;
 
     r->memory = memory_report_begin();
     if (start(r, err) < 0 || make_lineage(r, err) < 0)
         return -1;
-    memory_report_plan(&r->memory, r->model, &r->opt, r->o->micro_tokens);
+    const int64_t most = r->model->cfg.max_seq_len;
+    struct memory_plan plan = train_memory_plan(r->model, rows, rows < most ? rows : most, h && h->live);
+    memory_report_plan(&r->memory, &plan);
     return h && h->before_first ? h->before_first(h->self, r->model, r->state.step, err) : 0;
 }
 

@@ -15,7 +15,7 @@
 
 #include "base/batch.h"
 #include "base/strbuf.h"
-#include "model/model.h"
+#include "model/memory.h"
 #include "train/loss.h"
 #include "train/metrics.h"
 
@@ -86,6 +86,10 @@ struct train_hooks {
  * from train_options.model, or from the newest checkpoint with --resume. */
 int train_run(const struct train_options *o, struct batch_source *src, const struct loss_head *loss,
               const struct train_hooks *hooks, struct err *err) WARN_UNUSED;
+
+/* What train_run() needs for a model opened for training (or its outline), with micro-batches of up to
+ * `rows` positions in sequences of up to `longest`. */
+struct memory_plan train_memory_plan(struct model *m, int64_t rows, int64_t longest, bool publishes);
 
 /* How a step's loss is averaged; the planner turns it into seq_weight. */
 enum reduction { REDUCE_TOKEN_MEAN, REDUCE_SEQ_MEAN_TOKEN_MEAN, REDUCE_SEQ_MEAN_TOKEN_SUM,

@@ -58,10 +58,15 @@ static void sum_block(void *arg, int64_t block, int thread)
         ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
+size_t sum_squares_shared(int64_t n)
+{
+    return (size_t)((n + BLOCK - 1) / BLOCK + 1) * sizeof(double);
+}
+
 double cpu_sum_squares(struct dev *dev, const void *x, int64_t n)
 {
     int64_t blocks = (n + BLOCK - 1) / BLOCK;
-    struct squares j = {x, n, cpu_shared(dev, (size_t)(blocks + 1) * sizeof(double))};
+    struct squares j = {x, n, cpu_shared(dev, sum_squares_shared(n))};
     double total = 0;
     if (!j.sum)
         return NAN;

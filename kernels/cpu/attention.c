@@ -88,9 +88,24 @@ static void exponentials(const struct head *h, float *s, int64_t n_keys, float *
     }
 }
 
-static size_t attend_scratch(int64_t longest, const struct head *h)
+size_t attention_scratch(const struct dev *dev, int64_t longest, int64_t head_dim)
 {
-    return (size_t)((2 * h->width + h->dim + round_up(longest, LANES)) * QB) * sizeof(float);
+    struct head h = head_of(dev, head_dim, 1);
+    return (size_t)((2 * h.width + h.dim + round_up(longest, LANES)) * QB) * sizeof(float);
+}
+
+/* Where each sequence begins: its keys, its blocks. */
+static size_t table_bytes(int64_t n_seqs)
+{
+    return (size_t)round_up(2 * (n_seqs + 1), 8) * sizeof(int64_t);
+}
+
+/* keys: positions of the sequences, each rounded up to LANES. */
+size_t attention_shared(const struct dev *dev, int64_t keys, int64_t n_seqs, int64_t n_kv_heads,
+                        int64_t head_dim)
+{
+    struct head h = head_of(dev, head_dim, 1);
+    return table_bytes(n_seqs) + (size_t)(keys * n_kv_heads * key_floats(&h)) * sizeof(float);
 }
 
 /* n <= QB queries of one head, at positions from pos of the sequence that starts at row0. */
@@ -160,14 +175,12 @@ void cpu_attention(struct dev *dev, const struct attention_args *a)
         keys += round_up(len, LANES);
         longest = max_i64(longest, len);
     }
-    size_t table = (size_t)round_up(2 * (a->n_seqs + 1), 8) * sizeof(int64_t);
-    size_t kv = (size_t)(keys * a->n_kv_heads * key_floats(&j.head)) * sizeof(float);
-    char *shared = cpu_shared(dev, table + kv);
-    if (!shared || !cpu_scratch(dev, attend_scratch(longest, &j.head)))
+    char *shared = cpu_shared(dev, attention_shared(dev, keys, a->n_seqs, a->n_kv_heads, a->head_dim));
+    if (!shared || !cpu_scratch(dev, attention_scratch(dev, longest, a->head_dim)))
         return;
     j.first_key = (int64_t *)(void *)shared;
     j.first_block = j.first_key + a->n_seqs + 1;
-    j.kv = (float *)(void *)(shared + table);
+    j.kv = (float *)(void *)(shared + table_bytes(a->n_seqs));
     j.first_key[0] = j.first_block[0] = 0;
     for (int64_t s = 0; s < a->n_seqs; s++) {
         int64_t len = a->seq_start[s + 1] - a->seq_start[s];

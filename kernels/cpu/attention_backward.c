@@ -31,10 +31,12 @@ struct unit {
     float lse[QB], delta[QB];
 };
 
-static size_t unit_floats(int64_t longest, const struct head *h)
+size_t attention_backward_scratch(const struct dev *dev, int64_t longest, int64_t head_dim)
 {
+    struct head h = head_of(dev, head_dim, 1);
     int64_t n = round_up(longest, LANES);
-    return (size_t)(n * (2 * h->width + 3 * h->dim) + 3 * QB * h->width + 3 * QB * h->dim + 3 * K_BLOCK * QB);
+    int64_t floats = n * (2 * h.width + 3 * h.dim) + 3 * QB * h.width + 3 * QB * h.dim + 3 * K_BLOCK * QB;
+    return (size_t)floats * sizeof(float);
 }
 
 /* Takes n floats. */
@@ -217,7 +219,6 @@ void cpu_attention_backward(struct dev *dev, const struct attention_backward_arg
     }
     for (int64_t s = 0; s < a->n_seqs; s++)
         longest = max_i64(longest, a->seq_start[s + 1] - a->seq_start[s]);
-    struct head h = head_of(dev, a->head_dim, (float)a->scale);
-    if (cpu_scratch(dev, unit_floats(longest, &h) * sizeof(float)))
+    if (cpu_scratch(dev, attention_backward_scratch(dev, longest, a->head_dim)))
         cpu_for(dev, a->n_seqs * a->n_kv_heads, backward_unit, &b);
 }

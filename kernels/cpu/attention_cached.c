@@ -138,7 +138,7 @@ static void values(const struct head *h, const struct kv_view *kv, const float *
     }
 }
 
-static size_t attend_scratch(int64_t max_len)
+size_t attention_cached_scratch(int64_t max_len)
 {
     int64_t chunks = (round_up(max_len, LANES) + K_BLOCK - 1) / K_BLOCK + 1;
     return (size_t)((2 + chunks) * ROWS * A_STRIDE) * sizeof(float);
@@ -273,6 +273,11 @@ static int64_t find_units(const struct attention_cached_args *a, struct attn *j,
     return n_units;
 }
 
+size_t attention_cached_shared(int64_t rows)
+{
+    return (size_t)rows * (sizeof(struct unit) + sizeof(int32_t) + sizeof(bool));
+}
+
 void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a)
 {
     if (a->shape.head_dim > MAX_HEAD_DIM) {
@@ -282,13 +287,13 @@ void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a
     struct attn j = {.dev = dev, .a = a, .head = head_of(dev, a->shape.head_dim, (float)a->scale)};
     memcpy(&j.cache, &a->cache, sizeof j.cache);
     size_t rows = (size_t)max_i64(1, a->n), longest = 0;
-    j.units = cpu_shared(dev, rows * (sizeof *j.units + sizeof *j.order + sizeof(bool)));
+    j.units = cpu_shared(dev, attention_cached_shared((int64_t)rows));
     if (!j.units)
         return;
     j.order = (int32_t *)(void *)(j.units + rows);
     int64_t n = find_units(a, &j, (bool *)(void *)(j.order + rows));
     for (int64_t i = 0; i < a->n; i++)
         longest = a->pos[i] + 1 > (int64_t)longest ? (size_t)a->pos[i] + 1 : longest;
-    if (cpu_scratch(dev, attend_scratch((int64_t)longest)))
+    if (cpu_scratch(dev, attention_cached_scratch((int64_t)longest)))
         cpu_for(dev, n * a->shape.n_kv_heads, attend_unit, &j);
 }

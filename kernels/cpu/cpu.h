@@ -62,6 +62,19 @@
 #define cpu_draw ISA_NAME(cpu_draw)
 #define cpu_adamw ISA_NAME(cpu_adamw)
 #define cpu_sum_squares ISA_NAME(cpu_sum_squares)
+#define cpu_block_bytes ISA_NAME(cpu_block_bytes)
+#define cpu_scratch_bytes ISA_NAME(cpu_scratch_bytes)
+#define scratch_size ISA_NAME(scratch_size)
+#define attention_scratch ISA_NAME(attention_scratch)
+#define attention_shared ISA_NAME(attention_shared)
+#define attention_backward_scratch ISA_NAME(attention_backward_scratch)
+#define attention_cached_scratch ISA_NAME(attention_cached_scratch)
+#define attention_cached_shared ISA_NAME(attention_cached_shared)
+#define rmsnorm_scratch ISA_NAME(rmsnorm_scratch)
+#define rmsnorm_backward_shared ISA_NAME(rmsnorm_backward_shared)
+#define sum_squares_shared ISA_NAME(sum_squares_shared)
+#define draw_shared ISA_NAME(draw_shared)
+#define gemm_scratch ISA_NAME(gemm_scratch)
 
 /* -- mem.c -- */
 void *cpu_alloc(struct dev *dev, size_t bytes);
@@ -75,6 +88,7 @@ const float *cpu_host_view(struct dev *dev, const void *acc);
  * when there is no memory.  Contents do not survive the op.  Call outside parallel work. */
 bool cpu_scratch(struct dev *dev, size_t bytes);
 void *cpu_shared(struct dev *dev, size_t bytes);
+size_t scratch_size(size_t bytes); /* what cpu_scratch() keeps for each thread that wants so much */
 /* dev->parallel_for, without its cost when there is nothing to share out. */
 void cpu_for(struct dev *dev, int64_t n, void (*fn)(void *arg, int64_t i, int thread), void *arg);
 /* Calls fn(arg, first, last, thread) over ranges of [0, n) that touch about 16k elements each. */
@@ -317,5 +331,19 @@ void cpu_logprob_backward(struct dev *dev, const struct logprob_backward_args *a
 void cpu_draw(struct dev *dev, const struct draw_args *a);
 void cpu_adamw(struct dev *dev, const struct adamw_args *a);
 double cpu_sum_squares(struct dev *dev, const void *x, int64_t n);
+size_t cpu_block_bytes(struct dev *dev, size_t bytes);
+size_t cpu_scratch_bytes(struct dev *dev, const struct scratch_use *use);
+
+/* -- what an op asks of cpu_scratch() and cpu_shared(), in bytes; each op calls its own, scratch.c all -- */
+size_t attention_scratch(const struct dev *dev, int64_t longest, int64_t head_dim);
+size_t attention_shared(const struct dev *dev, int64_t keys, int64_t n_seqs, int64_t n_kv_heads,
+                        int64_t head_dim);
+size_t attention_backward_scratch(const struct dev *dev, int64_t longest, int64_t head_dim);
+size_t attention_cached_scratch(int64_t longest);
+size_t attention_cached_shared(int64_t rows);
+size_t rmsnorm_scratch(int64_t dim);
+size_t rmsnorm_backward_shared(int64_t n_rows, int64_t dim);
+size_t sum_squares_shared(int64_t n);
+size_t draw_shared(int64_t vocab, int64_t n_threads);
 
 #endif

@@ -91,10 +91,20 @@ static void draw_rows(void *arg, int64_t first, int64_t last, int thread)
                                    : draw_row(j, r, j->sums + thread * j->n_chunks);
 }
 
+static int64_t chunks_of(int64_t vocab)
+{
+    return (vocab + CHUNK - 1) / CHUNK;
+}
+
+size_t draw_shared(int64_t vocab, int64_t n_threads)
+{
+    return (size_t)(chunks_of(vocab) * max_i64(1, n_threads)) * sizeof(double);
+}
+
 void cpu_draw(struct dev *dev, const struct draw_args *a)
 {
-    struct draw j = {.a = a, .n_chunks = (a->vocab + CHUNK - 1) / CHUNK};
-    j.sums = cpu_shared(dev, (size_t)(j.n_chunks * max_i64(1, dev->n_threads)) * sizeof(double));
+    struct draw j = {.a = a, .n_chunks = chunks_of(a->vocab)};
+    j.sums = cpu_shared(dev, draw_shared(a->vocab, dev->n_threads));
     if (j.sums)
         cpu_rows(dev, a->n, 4 * a->vocab, draw_rows, &j);
 }

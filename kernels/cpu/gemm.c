@@ -302,16 +302,19 @@ static void choose_blocks(struct gemm *g, int64_t threads)
     g->n_col_blocks = (panels + nb - 1) / nb;
 }
 
-void gemm_run(struct dev *dev, struct gemm *g)
+size_t gemm_scratch(struct dev *dev, struct gemm *g)
 {
-    if (g->M <= 0 || g->N <= 0)
-        return;
     g->dev = dev;
     g->parts = g->scales ? 0 : gemm_parts(dev); /* int8 goes through multiply-adds */
     g->pairs = !g->scales && dev_pairs(dev);
     choose_blocks(g, dev->n_threads);
     int64_t c = g->block_rows * max_i64(WIDE, g->K <= block_k(g) || direct_c(g) ? 0 : g->block_panels) * NR;
-    if (!cpu_scratch(dev, (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float)))
+    return (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float);
+}
+
+void gemm_run(struct dev *dev, struct gemm *g)
+{
+    if (g->M <= 0 || g->N <= 0 || !cpu_scratch(dev, gemm_scratch(dev, g)))
         return;
     cpu_for(dev, (g->M + g->block_rows - 1) / g->block_rows * g->n_col_blocks, gemm_block, g);
 }

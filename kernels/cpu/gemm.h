@@ -31,6 +31,8 @@ struct gemm {
 };
 
 void gemm_run(struct dev *dev, struct gemm *g);
+/* Bytes that gemm_run() asks for each thread; decides on the blocks. */
+size_t gemm_scratch(struct dev *dev, struct gemm *g);
 /* One panel of w[N, ldb]^T: dst[k][NR] = w[n0 + n][k0 + k], zero beyond N. */
 void gemm_pack_transposed(void *dst, const void *w, enum dtype t, int64_t N, int64_t ldb,
                           int64_t n0, int64_t k0, int64_t n_k);

@@ -8,13 +8,25 @@
 
 /* Large blocks sit on huge pages where the system has them: page faults and TLB misses of weights
  * and activations would otherwise cost as much as the arithmetic. */
+static size_t alignment(size_t bytes)
+{
+    return bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64;
+}
+
+size_t cpu_block_bytes(struct dev *dev, size_t bytes)
+{
+    size_t align = alignment(bytes);
+    (void)dev;
+    return bytes ? (bytes + align - 1) / align * align : align;
+}
+
 static void *block(size_t bytes)
 {
-    size_t align = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64;
+    size_t align = alignment(bytes);
     if (bytes > SIZE_MAX - align)
         return NULL;
-    size_t size = (bytes + align - 1) / align * align;
-    void *p = aligned_alloc(align, size ? size : align);
+    size_t size = cpu_block_bytes(NULL, bytes);
+    void *p = aligned_alloc(align, size);
 #ifdef MADV_HUGEPAGE
     if (p && align == HUGE_PAGE)
         (void)madvise(p, size, MADV_HUGEPAGE);
@@ -57,12 +69,18 @@ const float *cpu_host_view(struct dev *dev, const void *acc)
     return acc;
 }
 
+/* Threads' blocks start on different cache sets. */
+size_t scratch_size(size_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096 + 64;
+}
+
 bool cpu_scratch(struct dev *dev, size_t bytes)
 {
     if (bytes <= dev->scratch_bytes)
         return true;
     size_t threads = dev->n_threads > 1 ? (size_t)dev->n_threads : 1;
-    bytes = (bytes + 4095) / 4096 * 4096 + 64; /* threads' blocks start on different cache sets */
+    bytes = scratch_size(bytes);
     free(dev->scratch);
     dev->scratch = block(bytes * threads);
     dev->scratch_bytes = dev->scratch ? bytes : 0;

@@ -61,10 +61,15 @@ static void forward_rows(void *arg, int64_t first, int64_t last, int thread)
     }
 }
 
+size_t rmsnorm_scratch(int64_t dim)
+{
+    return (size_t)round_up(dim, LANES) * 4 * sizeof(float);
+}
+
 void cpu_rmsnorm(struct dev *dev, const struct rmsnorm_args *a)
 {
     struct forward j = {dev, a};
-    if (cpu_scratch(dev, (size_t)round_up(a->dim, LANES) * 4 * sizeof(float)))
+    if (cpu_scratch(dev, rmsnorm_scratch(a->dim)))
         cpu_rows(dev, a->n_rows, a->dim, forward_rows, &j);
 }
 
@@ -125,12 +130,22 @@ static void backward_block(void *arg, int64_t block, int thread)
     }
 }
 
+static int64_t blocks_of(int64_t n_rows)
+{
+    return (n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
+
+size_t rmsnorm_backward_shared(int64_t n_rows, int64_t dim)
+{
+    return (size_t)(blocks_of(n_rows) * round_up(dim, LANES) + 1) * sizeof(float);
+}
+
 void cpu_rmsnorm_backward(struct dev *dev, const struct rmsnorm_backward_args *a)
 {
     int64_t padded = round_up(a->dim, LANES);
-    int64_t blocks = (a->n_rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    struct backward j = {dev, a, cpu_shared(dev, (size_t)(blocks * padded + 1) * sizeof(float))};
-    if (!j.partial || !cpu_scratch(dev, (size_t)padded * 4 * sizeof(float)))
+    int64_t blocks = blocks_of(a->n_rows);
+    struct backward j = {dev, a, cpu_shared(dev, rmsnorm_backward_shared(a->n_rows, a->dim))};
+    if (!j.partial || !cpu_scratch(dev, rmsnorm_scratch(a->dim)))
         return;
     cpu_for(dev, blocks, backward_block, &j);
     float *dw = a->dw;

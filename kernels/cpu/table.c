@@ -40,4 +40,6 @@ const struct ops ops_cpu = {
     .draw = cpu_draw,
     .adamw = cpu_adamw,
     .sum_squares = cpu_sum_squares,
+    .block_bytes = cpu_block_bytes,
+    .scratch_bytes = cpu_scratch_bytes,
 };
