@@ -1,23 +1,26 @@
-/* model-init - a checkpoint with random weights, from a config.json. */
+/* model-init - a checkpoint with random weights, from a config.json or a family's ladder of sizes. */
 #include <stdlib.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tool.h"
+#include "data/jsonl.h"
 #include "data/tokenizer.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
+#include "model/shape.h"
 
 static const struct tool tool = {
     .name = "model-init",
     .purpose = "make a checkpoint with random weights",
-    .usage = "--config FILE --out DIR [options]",
-    .example = "model-init --config config.json --tokenizer tok --seed 1 --out model",
+    .usage = "--config FILE | --like FAMILY --size N [options]",
+    .example = "model-init --like olmo3 --size 30M --tokenizer tok --seed 1 --out model",
 };
 
 struct options {
     const char *config, *tokenizer, *out;
+    bool print;
 };
 
 /* The vocabulary is the tokenizer's where the config does not say. */
@@ -37,19 +40,49 @@ static int fit_vocab(json_t *config, const struct tokenizer *t, struct err *err)
     return 0;
 }
 
-/* The shape that --config and --tokenizer describe. */
+/* --config or the ladder's, with the changes of the command line. */
+static json_t *start_config(const struct options *o, const struct tokenizer *t, struct err *err)
+{
+    json_t *config = o->config ? json_load_path(o->config, err)
+                               : shape_from_ladder(t ? tokenizer_vocab_size(t) : 0, err);
+
+    if (config && shape_change(config, err) < 0) {
+        json_decref(config);
+        err_prefix(err, "%s", o->config ? o->config : "the shape");
+        return NULL;
+    }
+    return config;
+}
+
+/* The shape that the options describe. */
 static int read_config(const struct options *o, struct model_config *cfg, struct err *err)
 {
     struct tokenizer *t = NULL;
-    json_t *config = json_load_path(o->config, err);
-    int rc = config ? 0 : -1;
+    json_t *config = NULL;
+    int rc = 0;
 
-    if (rc == 0 && o->tokenizer && !(t = tokenizer_load(o->tokenizer, err)))
+    if (o->tokenizer && !(t = tokenizer_load(o->tokenizer, err)))
+        rc = -1;
+    if (rc == 0 && !(config = start_config(o, t, err)))
         rc = -1;
     if (rc == 0 &&
         ((t && fit_vocab(config, t, err) < 0) || model_config_parse(cfg, config, err) < 0))
-        rc = err_prefix(err, "%s", o->config);
+        rc = err_prefix(err, "%s", o->config ? o->config : "the shape");
     tokenizer_free(t);
+    json_decref(config);
+    return rc;
+}
+
+static int print_config(const struct model_config *cfg, struct err *err)
+{
+    struct strbuf text = {0};
+    json_t *config = model_config_json(cfg);
+
+    json_write_pretty(&text, config);
+    strbuf_addc(&text, '\n');
+    int rc = fwrite(text.buf, 1, text.len, stdout) == text.len ? 0 : err_errno(err, "cannot write standard output");
+    tool_counts.out++;
+    strbuf_release(&text);
     json_decref(config);
     return rc;
 }
@@ -74,7 +107,8 @@ static int write_model(const struct options *o, struct model *m, struct err *err
             atomic_dir_abort(&d);
     }
     if (rc == 0)
-        log_info("%lld parameters in %s", (long long)m->n_elements, o->out);
+        log_info("%lld parameters in %s, %lld without embedding and head", (long long)m->n_elements, o->out,
+                 (long long)shape_parameters(&m->cfg, false));
     json_decref(lineage);
     free(w);
     return rc;
@@ -87,10 +121,13 @@ static int run(const struct options *o, struct err *err)
     struct model *m = NULL;
     int rc = -1;
 
-    if (checkpoint_exists(o->out))
+    if (!o->print && checkpoint_exists(o->out))
         return err_set(err, "%s already holds a checkpoint", o->out);
-    if (read_config(o, &cfg, err) == 0)
-        m = model_new(&cfg, &mo, err);
+    if (read_config(o, &cfg, err) < 0)
+        return -1;
+    if (o->print)
+        return print_config(&cfg, err);
+    m = model_new(&cfg, &mo, err);
     if (m)
         rc = write_model(o, m, err);
     model_free(m);
@@ -105,6 +142,8 @@ int main(int argc, char **argv)
         OPT_STR(0, "config", &o.config, "FILE", "config.json of the model"),
         OPT_STR(0, "tokenizer", &o.tokenizer, "DIR", "copy this tokenizer; its size is the vocabulary"),
         OPT_STR(0, "out", &o.out, "DIR", "folder of the new checkpoint"),
+        OPT_FLAG(0, "print", &o.print, "print the config.json instead of making weights"),
+        OPT_TABLE(shape_option_table),
         OPT_TABLE(tool_common_options),
         OPT_END,
     };
@@ -113,7 +152,11 @@ int main(int argc, char **argv)
 
     if (tool_begin(&tool, table, argc, argv, &operands) > 0)
         tool_usage_error("unexpected operand '%s'", operands[0]);
-    if (!o.config || !o.out)
-        tool_usage_error("--config and --out are needed");
+    if (!shape_options.like != !shape_options.size)
+        tool_usage_error("--like and --size go together");
+    if (!o.config == !shape_options.like)
+        tool_usage_error("one of --config and --like is needed");
+    if (!o.out == !o.print)
+        tool_usage_error("one of --out and --print is needed");
     return tool_finish(run(&o, &err), &err);
 }
