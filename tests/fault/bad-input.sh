@@ -221,6 +221,10 @@ for at in 4 8 16 24 32 60 100 200 400 800 1600 3200 5000 7000 8000 8500 9000; do
     run model-convert -q --out OUT ../bad.gguf
     [ $status = 0 ] || clean_refusal 1 "../bad.gguf: " model-convert "with byte $at damaged"
 done
+refused "../nojson/config.json: not JSON" cost-plan -q ../nojson
+refused "../mamba/config.json: " cost-plan -q ../mamba
+refused "../negative/config.json: 'num_hidden_layers' is -1" cost-plan -q ../negative
+refused "../absent" cost-plan -q ../absent
 refused "../nojson/config.json: not JSON" model-init -q --config ../nojson/config.json --out OUT
 refused "../absent.json" model-init -q --config ../absent.json --out OUT
 refused "../negative/config.json: 'num_hidden_layers' is -1" model-init -q --config ../negative/config.json --out OUT
