@@ -58,6 +58,9 @@ void checkpoint_files_free(char **names, int n);
 /* Lineage: program, version, arguments (without --resume, so a resumed run writes the same bytes),
  * seed, inputs [{path, digest}], parents [{path, digest, lineage}].  No clock, no host name. */
 json_t *lineage_new(const char *parent_dir_or_null, struct err *err); /* digest of its weights */
+/* Of DIR's weights.  One file: its digest.  Shards: the digest of their digests, in the order of their
+ * names. */
+int checkpoint_digest(const char *dir, char out[40], struct err *err) WARN_UNUSED;
 void lineage_add_input(json_t *lineage, const char *name, const char *digest);
 void lineage_add_parent(json_t *lineage, const char *path, const char *digest, json_t *parents_own);
 json_t *lineage_read(const char *dir); /* new reference, or NULL when there is none */

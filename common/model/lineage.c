@@ -42,8 +42,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* One file: its digest.  Shards: the digest of their digests, in the order of their names. */
-static int weights_digest(const char *dir, char out[40], struct err *err)
+int checkpoint_digest(const char *dir, char out[40], struct err *err)
 {
     struct strbuf all = {0};
     char **names;
@@ -93,7 +92,7 @@ static int add_parent_dir(json_t *lineage, const char *dir, struct err *err)
     char digest[40];
     json_t *own;
 
-    if (weights_digest(dir, digest, err) < 0)
+    if (checkpoint_digest(dir, digest, err) < 0)
         return -1;
     own = lineage_read(dir);
     lineage_add_parent(lineage, dir, digest, own);

@@ -225,6 +225,11 @@ refused "../nojson/config.json: not JSON" cost-plan -q ../nojson
 refused "../mamba/config.json: " cost-plan -q ../mamba
 refused "../negative/config.json: 'num_hidden_layers' is -1" cost-plan -q ../negative
 refused "../absent" cost-plan -q ../absent
+damaged badlineage && echo '{"program": 1}' >badlineage/lineage.json
+damaged cutlineage && echo '{"program"' >cutlineage/lineage.json
+refused "../badlineage/lineage.json: 'program' is an integer" run-lineage -q ../badlineage
+refused "../cutlineage/lineage.json: not JSON" run-lineage -q ../cutlineage
+refused "../absent" run-lineage -q ../absent
 refused "../nojson/config.json: not JSON" model-init -q --config ../nojson/config.json --out OUT
 refused "../absent.json" model-init -q --config ../absent.json --out OUT
 refused "../negative/config.json: 'num_hidden_layers' is -1" model-init -q --config ../negative/config.json --out OUT
