@@ -202,13 +202,16 @@ static inline unsigned vdot_begin(void)
 #define vdot_end(mode) ((void)(mode))
 #endif
 
-/* Round to nearest even; a NaN stays a NaN. */
+/* Rounded to nearest even in the upper half, the lower is left over; a NaN stays a NaN. */
+static inline vu vround_bf16(vf v)
+{
+    vu u = (vu)v, nan = (vu)(v != v);
+    return (nan & (u | 0x400000u)) | (~nan & (u + 0x7fffu + ((u >> 16) & 1u)));
+}
+
 static inline void vstore_bf16(uint16_t *p, vf v)
 {
-    vu u = (vu)v;
-    vu nan = (vu)(v != v);
-    vu r = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-    vnarrow(p, (nan & ((u >> 16) | 0x40u)) | (~nan & r));
+    vnarrow(p, vround_bf16(v) >> 16);
 }
 
 static inline float bf16_to_f32(uint16_t h)
@@ -231,11 +234,7 @@ static inline uint16_t f32_to_bf16(float f)
 /* The lanes' pairs of bf16, low in the lower half. */
 static inline vf vpair(vf low, vf high)
 {
-    vu l = (vu)low, h = (vu)high, l_nan = (vu)(low != low), h_nan = (vu)(high != high);
-    vu l_rounded = l + 0x7fffu + ((l >> 16) & 1u), h_rounded = h + 0x7fffu + ((h >> 16) & 1u);
-    l = (l_nan & (l | 0x400000u)) | (~l_nan & l_rounded);
-    h = (h_nan & (h | 0x400000u)) | (~h_nan & h_rounded);
-    return (vf)(l >> 16 | (h & 0xffff0000u));
+    return (vf)(vround_bf16(low) >> 16 | (vround_bf16(high) & 0xffff0000u));
 }
 
 /* e^x to about 1 ulp.  Below -87.33 the result is 0 (subnormals are flushed), above 88.72 inf.
