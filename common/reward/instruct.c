@@ -61,6 +61,23 @@ int arg_text(const struct instruct *in, const char *name, const char **out, stru
     return 0;
 }
 
+int arg_span(const struct instruct *in, bool with_last, struct span *out, struct err *err)
+{
+    const char *prompt;
+    double from, to;
+    if (arg_text(in, "prompt_to_repeat", &prompt, err) < 0 ||
+        arg_number(in, "n_start", &from, err) < 0 || arg_number(in, "n_end", &to, err) < 0)
+        return -1;
+    struct span rest = span_of(prompt);
+    for (double i = 0; i < from && rest.n > 0; i++)
+        span_char(&rest);
+    *out = rest;
+    for (double i = from; (with_last ? i <= to : i < to) && rest.n > 0; i++)
+        span_char(&rest);
+    out->n -= rest.n;
+    return 0;
+}
+
 int arg_list(const struct instruct *in, const char *name, const json_t **out, struct err *err)
 {
     const json_t *value = argument(in, name, err);

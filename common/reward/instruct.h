@@ -48,6 +48,9 @@ int arg_number(const struct instruct *in, const char *name, double *out,
                struct err *err) WARN_UNUSED;
 int arg_text(const struct instruct *in, const char *name, const char **out,
              struct err *err) WARN_UNUSED;
+/* Characters n_start to n_end of the argument prompt_to_repeat, with or without the last. */
+int arg_span(const struct instruct *in, bool with_last, struct span *out,
+             struct err *err) WARN_UNUSED;
 int arg_list(const struct instruct *in, const char *name, const json_t **out,
              struct err *err) WARN_UNUSED;
 /* "at least", "less than", "at most" or "exactly" n: does x satisfy it?  1, 0 or -1. */

@@ -45,18 +45,9 @@ static int check_copy_multiple(const struct instruct *in, struct err *err)
 /* Characters n_start to n_end, the last left out. */
 static int check_copy_span(const struct instruct *in, struct err *err)
 {
-    const char *prompt;
-    double from, to;
-    if (arg_text(in, "prompt_to_repeat", &prompt, err) < 0 ||
-        arg_number(in, "n_start", &from, err) < 0 || arg_number(in, "n_end", &to, err) < 0)
+    struct span part;
+    if (arg_span(in, false, &part, err) < 0)
         return -1;
-    struct span rest = span_of(prompt);
-    for (double i = 0; i < from && rest.n > 0; i++)
-        span_char(&rest);
-    struct span part = rest;
-    for (double i = from; i < to && rest.n > 0; i++)
-        span_char(&rest);
-    part.n -= rest.n;
     return same_lower(span_strip(in->text), span_strip(part));
 }
 
