@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define OPS_ABI 2
+#define OPS_ABI 3
 
 enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F64 };
 
@@ -192,7 +192,8 @@ struct kv_shape {
     int64_t n_slots, max_len, n_kv_heads, head_dim;
 };
 /* Writes row i of k and v at (slot[i], pos[i]).  A slot is filled in ascending positions: writing
- * one may clear those after it. */
+ * one may clear those after it.  Of a backend with graphs, whose calls have fixed numbers of rows, a
+ * row with slot[i] < 0 is none, here and in attention_cached: nothing is read or written. */
 struct kv_append_args {
     void *cache;
     struct kv_shape shape;
@@ -280,6 +281,9 @@ struct scratch_use {
     bool backward;
 };
 
+/* What graph_begin() wants: the calls; the calls and graph_end(); nothing, they have run. */
+enum graph_state { GRAPH_PLAIN, GRAPH_RECORDS, GRAPH_RAN };
+
 struct ops {
     int abi;
     const char *name;
@@ -330,6 +334,19 @@ struct ops {
     size_t (*block_bytes)(struct dev *dev, size_t bytes);
     /* Bytes that the backend comes to hold for itself in such calls; NULL = it cannot say. */
     size_t (*scratch_bytes)(struct dev *dev, const struct scratch_use *use);
+    /* -- a device with memory of its own; NULL = it is the host's -- */
+    /* Takes so many bytes at once, for alloc() to cut up and for what the backend holds for itself in such calls;
+     * what does not fit in there is had one by one.  False = there are not so many, and none is taken. */
+    bool (*reserve)(struct dev *dev, size_t bytes, const struct scratch_use *use);
+    /* Bytes that alloc() could give out now. */
+    size_t (*room)(struct dev *dev);
+    /* -- calls that come again, the same but for what lies in device memory; NULL = none -- */
+    /* Key names the calls that would follow, up to graph_end().  The key's first time they are plain calls, so that
+     * all they need is there; the second time they are recorded, and run at graph_end(); then the record
+     * runs.  Not to be recorded: the memory ops but copy, zero and convert, and ops with arrays of the host.  free()
+     * ends all records. */
+    enum graph_state (*graph_begin)(struct dev *dev, uint64_t key);
+    void (*graph_end)(struct dev *dev);
 };
 
 /* Opens the best CPU backend for this machine (or the one named by the environment variable

@@ -35,6 +35,7 @@ struct options {
     int stage, format, target, precision, weights;
     struct opt_list contexts, variants;
     int64_t micro_tokens, batch, group, prompt;
+    bool recompute;
 };
 
 /* One model in one variant at one context. */
@@ -79,7 +80,7 @@ static struct model *outline(const struct point *p, bool trainable, struct err *
 {
     const struct options *o = p->o;
     const struct model_options mo = {.precision = o->precision, .device = DEVICE_CPU, .trainable = trainable,
-                                     .weights = trainable ? WEIGHTS_EXACT : o->weights,
+                                     .recompute = o->recompute, .weights = trainable ? WEIGHTS_EXACT : o->weights,
                                      .plan_gpu = o->target == TARGET_GPU};
 
     return model_outline(p->cfg, &mo, err);
@@ -105,7 +106,7 @@ static int64_t longest(const struct point *p)
 /* Forward and backward of a position; in RL what a generated token costs, with its share of the prompt. */
 static struct flops trainer_flops(const struct point *p)
 {
-    struct flops all = flops_training(p->cfg, 0, p->context), f = {0};
+    struct flops all = flops_training(p->cfg, 0, p->context, p->o->recompute), f = {0};
     bool rl = p->o->stage == STAGE_RLVR;
     double tokens = (double)(rl ? p->context - p->prompt : p->context);
 
@@ -366,6 +367,7 @@ int main(int argc, char **argv)
         OPT_ENUM(0, "device", &o.target, "D", "cpu, with packed copies of the weights, or gpu", target_names),
         OPT_ENUM(0, "weights", &o.weights, "W", "of the generator: exact or int8", weights_names),
         OPT_INT(0, "micro-tokens", &o.micro_tokens, "N", "most positions in a micro-batch", 1, 1e9),
+        OPT_FLAG(0, "recompute", &o.recompute, "trainers run the layers again in the backward, to save memory"),
         OPT_INT(0, "batch", &o.batch, "N", "sequences that are generated at once", 1, 65536),
         OPT_INT('n', "group", &o.group, "G", "completions of each prompt", 1, 1e6),
         OPT_INT(0, "prompt-tokens", &o.prompt, "N", "tokens of a prompt; half of a context that is not longer", 1, 1e9),

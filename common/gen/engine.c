@@ -102,6 +102,10 @@ struct engine *engine_new(struct model *m, int64_t n_slots, int64_t max_len, str
     e->samplers = xcalloc((size_t)e->n_samplers, sizeof *e->samplers);
     for (int i = 0; i < e->n_samplers; i++)
         sampler_init(&e->samplers[i], m->cfg.vocab_size);
+    if (model_prepare(m, &(struct model_use){.cached_rows = n_slots + PROMPT_ROWS, .out_rows = n_slots}, err) < 0) {
+        engine_free(e);
+        return NULL;
+    }
     return e;
 }
 

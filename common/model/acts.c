@@ -56,19 +56,22 @@ static void cut_layers(struct cutter *k, const struct model *m, struct acts *a)
     const struct model_config *c = &m->cfg;
     const size_t w = dtype_bytes(m->dev.dtype), acc = dtype_bytes(m->dev.acc);
     const int64_t n = a->rows;
-    const bool own_x = a->kept && c->norm_place == NORM_BEFORE;
+    const bool own_x = a->kept && (c->norm_place == NORM_BEFORE || a->recompute);
+    const bool own_mid = a->kept && c->norm_place == NORM_BEFORE && !a->recompute;
     void *norm_out = c->norm_place == NORM_BEFORE ? cut(k, n, c->dim, w) : NULL;
 
     a->x_out = cut(k, n, c->dim, acc);
+    void *x_mid = own_x && !own_mid ? cut(k, n, c->dim, acc) : a->x_out;
     for (int64_t i = 0; i < c->n_layers; i++) {
         struct layer_acts *l = &a->layers[i];
 
-        if (i > 0 && !a->kept) {
+        if (i > 0 && (!a->kept || a->recompute)) {
             *l = a->layers[0];
+            l->x = own_x ? cut(k, n, c->dim, acc) : a->x_out;
             continue;
         }
         l->x = own_x ? cut(k, n, c->dim, acc) : a->x_out;
-        l->x_mid = own_x ? cut(k, n, c->dim, acc) : a->x_out;
+        l->x_mid = own_mid ? cut(k, n, c->dim, acc) : x_mid;
         l->attn_in = norm_out;
         l->ffn_in = norm_out;
         cut_layer(k, m, n, l);
@@ -96,7 +99,7 @@ static void cut_acts(struct cutter *k, const struct model *m, struct acts *a)
 
     cut_layers(k, m, a);
     a->hidden = cut(k, a->rows, c->hidden_dim, w);
-    a->tokens = cut(k, a->rows, 1, 4);
+    a->tokens = cut(k, a->rows, 1, 4); /* these five end to end: cached.c sends them as one */
     a->positions = cut(k, a->rows, 1, 4);
     a->slots = cut(k, a->rows, 1, 4);
     a->prefix_slot = cut(k, a->rows, 1, 4);
@@ -153,12 +156,13 @@ int acts_reserve(struct model *m, struct acts *a, int64_t rows, struct err *err)
     return 0;
 }
 
-size_t acts_bytes(const struct model *m, bool kept, int64_t rows)
+size_t acts_bytes(const struct model *m, bool kept, bool recompute, int64_t rows)
 {
     struct acts *a = xcalloc(1, sizeof *a);
     struct cutter count = {0};
 
     a->kept = kept;
+    a->recompute = kept && recompute;
     a->rows = (rows + 31) / 32 * 32;
     cut_acts(&count, m, a);
     free(a);
@@ -395,17 +399,45 @@ void packed_refresh(struct model *m)
     each_matrix(m, NULL, pack_matrix);
 }
 
-static size_t scratch_bytes(struct model *m, const struct model_use *use)
+static struct scratch_use scratch_use(const struct model *m, const struct model_use *use)
 {
     const struct model_config *c = &m->cfg;
-    struct scratch_use s = {.n = use->rows, .longest = use->longest, .cached_rows = use->cached_rows,
-                            .cached_len = use->cache_len, .dim = c->dim, .hidden_dim = c->hidden_dim,
-                            .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads,
-                            .head_dim = c->head_dim, .vocab = c->vocab_size,
-                            .logits_rows = use->rows ? chunk_of(m, use->rows) : use->out_rows,
-                            .backward = m->state->opt.trainable};
+
+    return (struct scratch_use){.n = use->rows, .longest = use->longest, .cached_rows = use->cached_rows,
+                                .cached_len = use->cache_len, .dim = c->dim, .hidden_dim = c->hidden_dim,
+                                .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads,
+                                .head_dim = c->head_dim, .vocab = c->vocab_size,
+                                .logits_rows = use->rows ? chunk_of(m, use->rows) : use->out_rows,
+                                .backward = m->state->opt.trainable};
+}
+
+static size_t scratch_bytes(struct model *m, const struct model_use *use)
+{
+    const struct scratch_use s = scratch_use(m, use);
 
     return m->dev.ops->scratch_bytes && !m->state->opt.plan_gpu ? m->dev.ops->scratch_bytes(&m->dev, &s) : 0;
+}
+
+bool model_reserve(struct model *m, const struct model_use *use, size_t bytes)
+{
+    const struct scratch_use s = scratch_use(m, use);
+
+    return m->dev.ops->reserve(&m->dev, bytes, &s);
+}
+
+int model_prepare(struct model *m, const struct model_use *use, struct err *err)
+{
+    struct model_state *s = m->state;
+    const int64_t positions = use->longest > use->cache_len ? use->longest : use->cache_len;
+
+    if (!m->dev.ops->reserve)
+        return 0;
+    if (use->rows > 0 && (acts_reserve(m, &s->train, use->rows, err) < 0 || logits_reserve(m, use->rows, err) < 0))
+        return -1;
+    if (use->cached_rows > 0 && (acts_reserve(m, &s->cached, use->cached_rows, err) < 0 ||
+                                 row_logits_reserve(m, decoding_rows(m, use->out_rows), err) < 0))
+        return -1;
+    return positions > 0 ? rope_reserve(m, positions, err) : 0;
 }
 
 size_t model_block_bytes(const struct model *m, size_t bytes)
@@ -420,6 +452,7 @@ struct model_memory model_memory_plan(struct model *m, const struct model_use *u
     const struct model_config *c = &m->cfg;
     const size_t n = (size_t)m->n_elements;
     const bool trains = m->state->opt.trainable;
+    const bool again = m->state->opt.recompute || use->recompute;
     const struct kv_shape cache = {use->slots, use->cache_len, c->n_kv_heads, c->head_dim};
     const int64_t positions = use->longest > use->cache_len ? use->longest : use->cache_len;
     struct cutter packed = {0};
@@ -431,14 +464,14 @@ struct model_memory model_memory_plan(struct model *m, const struct model_use *u
     if (trains)
         p.gradients = model_block_bytes(m, n * dtype_bytes(m->dev.acc));
     if (use->rows > 0) {
-        p.activations = model_block_bytes(m, acts_bytes(m, trains, use->rows));
+        p.activations = model_block_bytes(m, acts_bytes(m, trains, again, use->rows));
         p.logits = model_block_bytes(m, chunk_bytes(m, chunk_of(m, use->rows), &unused));
     }
     if (use->slots > 0)
-        p.kv_cache = (size_t)c->n_layers * model_block_bytes(m, kv_layer_bytes(m, &cache));
+        p.kv_cache = model_block_bytes(m, kv_cache_bytes(m, &cache));
     if (use->cached_rows > 0) {
-        p.activations += model_block_bytes(m, acts_bytes(m, false, use->cached_rows));
-        p.logits += model_block_bytes(m, row_logits_bytes(m, use->out_rows));
+        p.activations += model_block_bytes(m, acts_bytes(m, false, false, use->cached_rows));
+        p.logits += model_block_bytes(m, row_logits_bytes(m, decoding_rows(m, use->out_rows)));
     }
     p.tables = model_block_bytes(m, 2 * rope_half_bytes(m, rope_table_rows(0, positions))) *
                (c->rope_full_only ? 2 : 1);

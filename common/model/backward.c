@@ -2,7 +2,8 @@
  *
  * dx is the gradient of the residual stream throughout: each sublayer adds its own
  * contribution to it.  swiglu's output and the pre-norms' outputs are computed
- * again instead of kept.
+ * again instead of kept; with `recompute` all of a layer but its input is (Chen et
+ * al., arXiv:1604.06174): by the same ops from the same input, so with the same bits.
  */
 #include <math.h>
 
@@ -178,7 +179,10 @@ void model_layers_backward(struct model *m, struct acts *a, const struct rows *r
                                             .tokens = a->tokens, .n = r->n, .dim = c->dim,
                                             .vocab = c->vocab_size};
 
-    for (int64_t i = c->n_layers - 1; i >= 0; i--)
+    for (int64_t i = c->n_layers - 1; i >= 0; i--) {
+        if (a->recompute && i + 1 < c->n_layers) /* the last layer's are still there */
+            model_layer_again(m, a, r, i);
         layer_backward(m, a, r, i);
+    }
     m->dev.ops->embedding_backward(&m->dev, &embed);
 }

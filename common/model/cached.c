@@ -1,47 +1,52 @@
 /* cached.c - the forward with a key-value cache, for generation. */
 #include <string.h>
 
+#include "model/memory.h"
 #include "model/model_internal.h"
 
 void kv_cache_free(struct kv_cache *c)
 {
     if (!c)
         return;
-    for (int64_t i = 0; i < c->m->cfg.n_layers; i++)
-        if (c->layers[i])
-            c->m->dev.ops->free(&c->m->dev, c->layers[i]);
+    if (c->memory)
+        c->m->dev.ops->free(&c->m->dev, c->memory);
     free(c);
 }
 
-size_t kv_layer_bytes(const struct model *m, const struct kv_shape *shape)
+static size_t layer_bytes(const struct model *m, const struct kv_shape *shape)
 {
     struct dev dev = m->dev;
 
-    return dev.ops->kv_cache_bytes(&dev, shape);
+    return (dev.ops->kv_cache_bytes(&dev, shape) + 63) / 64 * 64;
+}
+
+size_t kv_cache_bytes(const struct model *m, const struct kv_shape *shape)
+{
+    return (size_t)m->cfg.n_layers * layer_bytes(m, shape);
 }
 
 struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err)
 {
+    static uint64_t serials;
     struct kv_cache *c = xcalloc(1, sizeof(*c));
-    size_t bytes;
 
-    c->m = m;
-    c->shape = (struct kv_shape){n_slots, max_len, m->cfg.n_kv_heads, m->cfg.head_dim};
-    bytes = kv_layer_bytes(m, &c->shape);
+    *c = (struct kv_cache){.m = m, .serial = ++serials,
+                           .shape = {n_slots, max_len, m->cfg.n_kv_heads, m->cfg.head_dim}};
     if (max_len > m->cfg.max_seq_len) {
         err_set(err, "a cache of %lld positions: the model has max_position_embeddings %lld",
                 (long long)max_len, (long long)m->cfg.max_seq_len);
         goto fail;
     }
-    for (int64_t i = 0; i < m->cfg.n_layers; i++) {
-        c->layers[i] = m->dev.ops->alloc(&m->dev, bytes);
-        if (!c->layers[i]) {
-            err_set(err, "no memory on %s for a key-value cache of %lld sequences of %lld tokens "
-                         "(%.1f MiB)", m->dev.name, (long long)n_slots, (long long)max_len,
-                    (double)bytes * (double)m->cfg.n_layers / (1 << 20));
-            goto fail;
-        }
+    c->memory = m->dev.ops->alloc(&m->dev, kv_cache_bytes(m, &c->shape));
+    if (!c->memory) {
+        memory_lack(m, kv_cache_bytes(m, &c->shape),
+                    "fewer sequences at once (--batch) or shorter ones (--max-tokens) need less", err);
+        err_prefix(err, "a key-value cache of %lld sequences of %lld tokens", (long long)n_slots,
+                   (long long)max_len);
+        goto fail;
     }
+    for (int64_t i = 0; i < m->cfg.n_layers; i++)
+        c->layers[i] = (char *)c->memory + (size_t)i * layer_bytes(m, &c->shape);
     if (rope_reserve(m, max_len, err) < 0)
         goto fail;
     return c;
@@ -86,32 +91,81 @@ static int check_rows(const struct model *m, const struct kv_cache *c, const str
     return 0;
 }
 
+/* Positions of decoding only: each row gives logits, in order. */
+static bool is_decoding(const struct cached_rows *r)
+{
+    for (int64_t i = 0; i < r->n_out; i++)
+        if (r->out_rows[i] != i)
+            return false;
+    return r->n_out == r->n;
+}
+
+/* 1, 2, 4, multiples of 8, from 256 on of 16: the sizes of vLLM's graphs. */
+int64_t decoding_rows(const struct model *m, int64_t n)
+{
+    if (!m->dev.ops->graph_begin || n <= 2)
+        return n;
+    return n <= 4 ? 4 : n <= 256 ? (n + 7) / 8 * 8 : (n + 15) / 16 * 16;
+}
+
+/* Tokens and places of r, and up to n of rows that are none. */
+static void upload_rows(struct model *m, struct acts *a, const struct cached_rows *r, int64_t n)
+{
+    const int32_t *from[] = {r->tokens, r->pos, r->slot, r->prefix_slot, r->prefix_len};
+    const int64_t n_arrays = r->prefix_slot ? 5 : 3, stride = a->positions - a->tokens;
+    const size_t bytes = (size_t)((n_arrays - 1) * stride + n) * sizeof(int32_t);
+    int32_t *host = host_buffer(m, bytes);
+
+    memset(host, 0, bytes);
+    for (int64_t k = 0; k < n_arrays; k++)
+        memcpy(host + k * stride, from[k], (size_t)r->n * sizeof(int32_t));
+    for (int64_t i = r->n; i < n; i++)
+        host[2 * stride + i] = -1;
+    m->dev.ops->upload(&m->dev, a->tokens, host, bytes);
+}
+
+static void run_rows(struct model *m, struct acts *a, const struct rows *rows, const int32_t *out_rows, int64_t n_out)
+{
+    model_layers(m, a, rows);
+    if (n_out > 0) {
+        head_gather(m, a, out_rows, n_out);
+        head_logits(m, a, 0, n_out, m->state->row_logits);
+    }
+}
+
+/* All that differs from one step to the next is in device memory. */
+static void run_decoding(struct model *m, struct acts *a, const struct rows *rows)
+{
+    struct dev *dev = &m->dev;
+    const uint64_t key = rows->cache->serial << 32 | (uint64_t)rows->n << 2 | (uint64_t)rows->prefixes << 1 |
+                         (uint64_t)m->state->exact;
+    const enum graph_state state = dev->ops->graph_begin ? dev->ops->graph_begin(dev, key) : GRAPH_PLAIN;
+
+    if (state != GRAPH_RAN)
+        run_rows(m, a, rows, NULL, rows->n);
+    if (state == GRAPH_RECORDS)
+        dev->ops->graph_end(dev);
+}
+
 int model_forward_cached(struct model *m, struct kv_cache *c, const struct cached_rows *r,
                          struct err *err)
 {
     struct model_state *s = m->state;
     struct acts *a = &s->cached;
-    const struct rows rows = {.n = r->n, .cache = c, .prefixes = r->prefix_slot != NULL};
-    const int64_t most = r->n > r->n_out ? r->n : r->n_out;
-    struct dev *dev = &m->dev;
+    const bool decodes = is_decoding(r);
+    const int64_t n = decodes ? decoding_rows(m, r->n) : r->n;
+    const struct rows rows = {.n = n, .cache = c, .prefixes = r->prefix_slot != NULL};
 
     s->n_row_logits = 0;
-    if (check_rows(m, c, r, err) < 0 || acts_reserve(m, a, most, err) < 0 ||
-        row_logits_reserve(m, r->n_out, err) < 0)
+    if (check_rows(m, c, r, err) < 0 || acts_reserve(m, a, n > r->n_out ? n : r->n_out, err) < 0 ||
+        row_logits_reserve(m, decodes ? n : r->n_out, err) < 0)
         return -1;
-    dev->ops->upload(dev, a->tokens, r->tokens, (size_t)r->n * sizeof(int32_t));
-    dev->ops->upload(dev, a->slots, r->slot, (size_t)r->n * sizeof(int32_t));
-    dev->ops->upload(dev, a->positions, r->pos, (size_t)r->n * sizeof(int32_t));
-    if (r->prefix_slot) {
-        dev->ops->upload(dev, a->prefix_slot, r->prefix_slot, (size_t)r->n * sizeof(int32_t));
-        dev->ops->upload(dev, a->prefix_len, r->prefix_len, (size_t)r->n * sizeof(int32_t));
-    }
-    model_layers(m, a, &rows);
-    if (r->n_out > 0) {
-        head_gather(m, a, r->out_rows, r->n_out);
-        head_logits(m, a, 0, r->n_out, s->row_logits);
-        s->n_row_logits = r->n_out;
-    }
+    upload_rows(m, a, r, n);
+    if (decodes)
+        run_decoding(m, a, &rows);
+    else
+        run_rows(m, a, &rows, r->out_rows, r->n_out);
+    s->n_row_logits = r->n_out;
     return device_check(m, "cached forward", err);
 }
 

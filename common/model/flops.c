@@ -11,6 +11,13 @@ static double keys_seen(int64_t n, int64_t window)
     return w * (w + 1) / 2 + (all - w) * w;
 }
 
+static double attention(const struct model_config *c, int64_t layer, int64_t first, int64_t end)
+{
+    const int64_t window = c->sliding[layer] ? c->sliding_window : 0;
+
+    return 4 * (double)(c->n_heads * c->head_dim) * (keys_seen(end, window) - keys_seen(first, window));
+}
+
 struct flops flops_forward(const struct model_config *c, int64_t first, int64_t end)
 {
     const double n = (double)(end - first), dim = (double)c->dim;
@@ -19,18 +26,30 @@ struct flops flops_forward(const struct model_config *c, int64_t first, int64_t 
     struct flops f = {.products = 2 * n * layer * (double)c->n_layers,
                       .head = 2 * n * dim * (double)c->vocab_size};
 
-    for (int64_t i = 0; i < c->n_layers; i++) {
-        int64_t window = c->sliding[i] ? c->sliding_window : 0;
-        f.attention += 4 * q * (keys_seen(end, window) - keys_seen(first, window));
-    }
+    for (int64_t i = 0; i < c->n_layers; i++)
+        f.attention += attention(c, i, first, end);
     return f;
 }
 
-struct flops flops_training(const struct model_config *c, int64_t first, int64_t end)
+/* What model_layer_again() does. */
+static struct flops again(const struct model_config *c, int64_t first, int64_t end, const struct flops *forward)
 {
-    struct flops f = flops_forward(c, first, end);
+    const double layers = (double)c->n_layers, dim = (double)c->dim, hidden = (double)c->hidden_dim;
+    const double down = c->norm_place == NORM_BEFORE ? 2 * (double)(end - first) * dim * hidden : 0;
 
-    return (struct flops){.products = 3 * f.products, .attention = 3.5 * f.attention, .head = 3 * f.head};
+    return (struct flops){.products = (layers - 1) * (forward->products / layers - down),
+                          .attention = forward->attention - attention(c, c->n_layers - 1, first, end)};
+}
+
+struct flops flops_training(const struct model_config *c, int64_t first, int64_t end, bool recompute)
+{
+    struct flops f = flops_forward(c, first, end), more = {0};
+
+    if (recompute)
+        more = again(c, first, end, &f);
+    f = (struct flops){.products = 3 * f.products, .attention = 3.5 * f.attention, .head = 3 * f.head};
+    flops_add(&f, &more, 1);
+    return f;
 }
 
 double flops_total(const struct flops *f)

@@ -147,18 +147,16 @@ void swiglu_rows(struct model *m, struct acts *a, const struct layer_acts *l, in
     m->dev.ops->swiglu(&m->dev, &args);
 }
 
-/* ffn_in to a->hidden. */
-static void feed_forward_rows(struct model *m, struct acts *acts, int64_t layer, int64_t n)
+/* ffn_in to gate_up. */
+static void gate_up_rows(struct model *m, const struct layer_acts *l, int64_t layer, int64_t n)
 {
     const struct model_config *c = &m->cfg;
-    const struct layer_acts *l = &acts->layers[layer];
     const struct layer_offsets *o = &m->state->off.layers[layer];
     struct linear_args project = {.y = l->gate_up, .x = l->ffn_in, .w = weight_at(m, o->gate_up),
                                   .bias = weight_at(m, o->gate_up_bias), .M = n,
                                   .N = 2 * c->hidden_dim, .K = c->dim};
 
     run_linear(m, &project, m->state->packed[layer].gate_up);
-    swiglu_rows(m, acts, l, n);
 }
 
 /* The residual stream before a sublayer is kept for its norm's backward: go on in a copy. */
@@ -168,36 +166,47 @@ static void continue_in(struct model *m, void *next, const void *x, int64_t n)
         m->dev.ops->copy(&m->dev, next, x, (size_t)(n * m->cfg.dim) * dtype_bytes(m->dev.acc));
 }
 
-/* next = x + attention(norm(x)), and the same for the feed-forward. */
+/* x_mid = x + attention(norm(x)), and the feed-forward up to gate_up. */
+static void pre_norm_to_gate_up(struct model *m, struct acts *acts, const struct rows *r, int64_t layer)
+{
+    const struct model_config *c = &m->cfg;
+    const struct layer_acts *l = &acts->layers[layer];
+    const struct layer_offsets *o = &m->state->off.layers[layer];
+    struct linear_args out = {.y = l->x_mid, .x = l->attn_out, .w = weight_at(m, o->o),
+                              .bias = weight_at(m, o->o_bias), .M = r->n,
+                              .N = c->dim, .K = c->n_heads * c->head_dim,
+                              .accumulate = true, .y_acc = true};
+
+    layer_norm_in(m, l->attn_in, l->x, o->attn_norm, l->attn_rstd, r->n);
+    attention_rows(m, acts, r, layer);
+    continue_in(m, l->x_mid, l->x, r->n);
+    run_linear(m, &out, m->state->packed[layer].o);
+    layer_norm_in(m, l->ffn_in, l->x_mid, o->ffn_norm, l->ffn_rstd, r->n);
+    gate_up_rows(m, l, layer, r->n);
+}
+
+/* next = x_mid + feed_forward(norm(x_mid)). */
 static void layer_pre_norm(struct model *m, struct acts *acts, const struct rows *r, int64_t layer,
                            void *next)
 {
     const struct model_config *c = &m->cfg;
     const struct layer_acts *l = &acts->layers[layer];
     const struct layer_offsets *o = &m->state->off.layers[layer];
-    const struct packed_layer *packed = &m->state->packed[layer];
-    struct linear_args out = {.y = l->x_mid, .x = l->attn_out, .w = weight_at(m, o->o),
-                              .bias = weight_at(m, o->o_bias), .M = r->n,
-                              .N = c->dim, .K = c->n_heads * c->head_dim,
-                              .accumulate = true, .y_acc = true};
     struct linear_args down = {.y = next, .x = acts->hidden, .w = weight_at(m, o->down),
                                .bias = weight_at(m, o->down_bias),
                                .M = r->n, .N = c->dim, .K = c->hidden_dim,
                                .accumulate = true, .y_acc = true};
 
-    layer_norm_in(m, l->attn_in, l->x, o->attn_norm, l->attn_rstd, r->n);
-    attention_rows(m, acts, r, layer);
-    continue_in(m, l->x_mid, l->x, r->n);
-    run_linear(m, &out, packed->o);
-    layer_norm_in(m, l->ffn_in, l->x_mid, o->ffn_norm, l->ffn_rstd, r->n);
-    feed_forward_rows(m, acts, layer, r->n);
+    pre_norm_to_gate_up(m, acts, r, layer);
+    swiglu_rows(m, acts, l, r->n);
     continue_in(m, next, l->x_mid, r->n);
-    run_linear(m, &down, packed->down);
+    run_linear(m, &down, m->state->packed[layer].down);
 }
 
-/* x += norm(attention(x)), and the same for the feed-forward (Olmo 2).  The norms' inputs are the
+/* next = x + norm(attention(x)), and the same for the feed-forward (Olmo 2).  The norms' inputs are the
  * sublayers' outputs, so the residual stream itself need not be kept. */
-static void layer_post_norm(struct model *m, struct acts *acts, const struct rows *r, int64_t layer)
+static void layer_post_norm(struct model *m, struct acts *acts, const struct rows *r, int64_t layer,
+                            void *next)
 {
     const struct model_config *c = &m->cfg;
     const struct layer_acts *l = &acts->layers[layer];
@@ -214,11 +223,27 @@ static void layer_post_norm(struct model *m, struct acts *acts, const struct row
     dev->ops->convert(dev, l->attn_in, dev->dtype, l->x, dev->acc, r->n * c->dim);
     attention_rows(m, acts, r, layer);
     run_linear(m, &out, packed->o);
+    continue_in(m, l->x_mid, l->x, r->n);
     layer_norm_out(m, l->x_mid, l->attn_y, o->attn_norm, l->attn_rstd, r->n);
     dev->ops->convert(dev, l->ffn_in, dev->dtype, l->x_mid, dev->acc, r->n * c->dim);
-    feed_forward_rows(m, acts, layer, r->n);
+    gate_up_rows(m, l, layer, r->n);
+    swiglu_rows(m, acts, l, r->n);
     run_linear(m, &down, packed->down);
-    layer_norm_out(m, acts->x_out, l->ffn_y, o->ffn_norm, l->ffn_rstd, r->n);
+    continue_in(m, next, l->x_mid, r->n);
+    layer_norm_out(m, next, l->ffn_y, o->ffn_norm, l->ffn_rstd, r->n);
+}
+
+static void *layer_next(const struct model *m, struct acts *a, int64_t layer)
+{
+    return layer + 1 < m->cfg.n_layers ? a->layers[layer + 1].x : a->x_out;
+}
+
+void model_layer_again(struct model *m, struct acts *a, const struct rows *r, int64_t layer)
+{
+    if (m->cfg.norm_place == NORM_BEFORE)
+        pre_norm_to_gate_up(m, a, r, layer);
+    else /* the next layer's input gets the bits that it had */
+        layer_post_norm(m, a, r, layer, layer_next(m, a, layer));
 }
 
 void model_layers(struct model *m, struct acts *a, const struct rows *r)
@@ -230,11 +255,9 @@ void model_layers(struct model *m, struct acts *a, const struct rows *r)
 
     m->dev.ops->embedding(&m->dev, &embed);
     for (int64_t i = 0; i < c->n_layers; i++) {
-        void *next = i + 1 < c->n_layers ? a->layers[i + 1].x : a->x_out;
-
         if (c->norm_place == NORM_BEFORE)
-            layer_pre_norm(m, a, r, i, next);
+            layer_pre_norm(m, a, r, i, layer_next(m, a, i));
         else
-            layer_post_norm(m, a, r, i);
+            layer_post_norm(m, a, r, i, layer_next(m, a, i));
     }
 }

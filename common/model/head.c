@@ -48,8 +48,8 @@ void head_gather(struct model *m, struct acts *a, const int32_t *list, int64_t n
     const size_t row_bytes = (size_t)dim * dtype_bytes(dev->acc);
     int64_t run;
 
-    a->head_src = a->head_x;
-    for (int64_t i = 0; i < n; i += run) {
+    a->head_src = list ? a->head_x : a->x_out;
+    for (int64_t i = 0; list && i < n; i += run) {
         for (run = 1; i + run < n && list[i + run] == list[i] + run;)
             run++;
         if (run == n && list[0] == 0)

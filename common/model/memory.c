@@ -30,7 +30,7 @@ struct memory_plan memory_plan(struct model *m, const struct model_use *use, siz
     const struct model_memory *d = &p.model;
     const size_t floats = (size_t)m->n_elements * sizeof(float);
     const size_t file = strcmp(m->cfg.dtype, "float32") == 0 ? 4 : 2;
-    const bool host = !m->state->opt.plan_gpu;
+    const bool host = !m->state->opt.plan_gpu && !m->dev.ops->reserve;
 
     p.reading = d->weights + d->packed + d->gradients + optimizer;
     if (host) /* the file's pages are given back before the optimiser's arrays are there */
@@ -56,6 +56,55 @@ json_t *memory_plan_json(const struct memory_plan *p)
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         json_object_set_new(obj, parts[i].name, json_integer((json_int_t)parts[i].bytes));
     return obj;
+}
+
+struct amount {
+    char text[32];
+};
+
+static struct amount amount(size_t bytes)
+{
+    struct amount a;
+    const double mib = (double)bytes / (1 << 20);
+
+    snprintf(a.text, sizeof a.text, mib < 1024 ? "%.1f MiB" : "%.1f GiB", mib < 1024 ? mib : mib / 1024);
+    return a;
+}
+
+void memory_lack(struct model *m, size_t bytes, const char *advice, struct err *err)
+{
+    const size_t free = m->dev.ops->room ? m->dev.ops->room(&m->dev) : 0;
+
+    if (!free)
+        err_set(err, "no memory on %s: %s are needed; %s", m->dev.name, amount(bytes).text, advice);
+    else
+        err_set(err, "no memory on %s: %s are needed, %s are free, %s are missing; %s", m->dev.name,
+                amount(bytes).text, amount(free).text, amount(bytes > free ? bytes - free : 0).text, advice);
+}
+
+int memory_take(struct model *m, const struct model_use *use, const struct memory_plan *p,
+                const struct memory_way *ways, int n_ways, struct err *err)
+{
+    const size_t all = p->model.weights + p->model.gradients + p->optimizer;
+    char advice[200];
+
+    if (!m->dev.ops->reserve)
+        return 0;
+    if (model_reserve(m, use, p->peak)) {
+        log_debug("%s: %s taken at once", m->dev.name, amount(p->peak).text);
+        return 0;
+    }
+    const size_t free = m->dev.ops->room(&m->dev);
+    snprintf(advice, sizeof advice, "weights%s alone take %s: this needs a smaller model or another device",
+             p->optimizer ? ", gradients and optimiser" : "", amount(all).text);
+    for (int i = 0; i < n_ways; i++) {
+        if (ways[i].peak > free)
+            continue;
+        snprintf(advice, sizeof advice, "%s would do with %s", ways[i].options, amount(ways[i].peak).text);
+        break;
+    }
+    memory_lack(m, p->peak, advice, err);
+    return -1;
 }
 
 /* A line of /proc/self/status, in MiB; 0 where there is none. */

@@ -23,6 +23,19 @@ struct memory_plan memory_plan(struct model *m, const struct model_use *use, siz
 size_t memory_of_replacing(const struct model *m);
 json_t *memory_plan_json(const struct memory_plan *p);
 
+/* Another way to run, as options, and the peak that it would have. */
+struct memory_way {
+    char options[64];
+    size_t peak;
+};
+/* On a device with memory of its own: takes p's peak at once, before the model's memory is (see
+ * model_options.before_alloc).  Where it is not there, the error says how much is missing, and which is
+ * the first of the ways that fits. */
+int memory_take(struct model *m, const struct model_use *use, const struct memory_plan *p,
+                const struct memory_way *ways, int n_ways, struct err *err) WARN_UNUSED;
+/* Sets err to what the device lacks of so many bytes, and the advice. */
+void memory_lack(struct model *m, size_t bytes, const char *advice, struct err *err);
+
 struct memory_report {
     double before, planned; /* MiB: of the process without the model; with everything, 0 = unknown */
 };

@@ -90,6 +90,7 @@ struct model *model_outline(const struct model_config *cfg, const struct model_o
     m->state->logits_first = -1;
     m->state->logits_bytes = LOGITS_BYTES;
     m->state->train.kept = opt->trainable;
+    m->state->train.recompute = opt->trainable && opt->recompute;
     m->params = params_build(cfg, &m->state->off, &m->n_params, &m->n_elements);
     if (open_device(m, opt, err) < 0) {
         model_free(m);
@@ -103,7 +104,8 @@ struct model *model_new(const struct model_config *cfg, const struct model_optio
 {
     struct model *m = model_outline(cfg, opt, err);
 
-    if (m && alloc_weights(m, opt->trainable, err) < 0) {
+    if (m && ((opt->before_alloc && opt->before_alloc(m, opt->arg, err) < 0) ||
+              alloc_weights(m, opt->trainable, err) < 0)) {
         model_free(m);
         return NULL;
     }

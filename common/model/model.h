@@ -26,9 +26,14 @@ enum device_kind { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_EMU }; /* the la
 enum model_weights { WEIGHTS_EXACT, WEIGHTS_INT8 };
 extern const struct opt_enum precision_names[], device_names[], weights_names[];
 
+struct model;
 struct model_options {
     int precision, device, weights; /* enums above; ints because the option table writes them */
     bool trainable;        /* allocate gradients and keep activations */
+    bool recompute;        /* keep only the layers' inputs: the backward runs the layers again */
+    /* Called with the outline, before its memory is taken; -1 = there is not enough.  May be NULL. */
+    int (*before_alloc)(struct model *m, const void *arg, struct err *err);
+    const void *arg;
     bool plan_gpu;         /* of an outline: plan as for a GPU, without packed copies and scratch */
     bool tests_ref;        /* use dev_ref below (double), tests only */
     struct dev *dev_ref;
@@ -43,7 +48,7 @@ struct param {
     bool decay;             /* weight decay applies: matrices but not embeddings */
 };
 
-struct model; /* fields below are read by train/ and gen/; see model_internal.h for the rest */
+/* Fields below are read by train/ and gen/; see model_internal.h for the rest. */
 struct model {
     struct model_config cfg;
     struct dev dev;
@@ -86,6 +91,7 @@ struct model_use {
     int64_t rows, longest;         /* packed: most positions in a call, and in one sequence */
     int64_t slots, cache_len;      /* of a cache */
     int64_t cached_rows, out_rows; /* most rows in a cached call, and those that give logits */
+    bool recompute;                /* plan as if with model_options.recompute */
 };
 /* Bytes of device memory that this leads to (of a trainable model: with backwards), with all packed
  * positions through the head; from the functions that allocate it. */
@@ -94,6 +100,8 @@ struct model_memory {
 };
 size_t model_block_bytes(const struct model *m, size_t bytes); /* that an allocation takes */
 struct model_memory model_memory_plan(struct model *m, const struct model_use *use);
+/* Makes room for such calls now, on a device with memory of its own: then none of them allocates. */
+int model_prepare(struct model *m, const struct model_use *use, struct err *err) WARN_UNUSED;
 
 /* Optional outputs of a forward, host [n_tokens] each or NULL. */
 struct forward_out {

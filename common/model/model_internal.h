@@ -34,7 +34,8 @@ struct packed_layer {
     void *qkv, *o, *gate_up, *down;
 };
 
-/* Kept from forward to backward, one per layer; all layers share one when nothing is kept. */
+/* Kept from forward to backward, one per layer; all layers share one when nothing is kept, and all but x
+ * with recompute. */
 struct layer_acts {
     void *x;              /* [n, D] acc: residual stream before attention (pre-norm keeps it) */
     void *x_mid;          /* [n, D] acc: before the feed-forward */
@@ -54,7 +55,8 @@ struct layer_acts {
 struct acts {
     void *memory;
     int64_t rows;
-    bool kept;               /* every layer has its own */
+    bool kept;               /* every layer has its own, */
+    bool recompute;          /* or its own x only: the rest is the last layer's, and computed again */
     struct layer_acts layers[MODEL_MAX_LAYERS];
     void *x_out;             /* [n, D] acc: after the last layer */
     void *hidden;            /* [n, F] W: swiglu's output, and its gradient */
@@ -106,6 +108,8 @@ struct model_state {
 struct kv_cache {
     struct model *m;
     struct kv_shape shape;
+    uint64_t serial; /* no two of a process have the same */
+    void *memory;    /* one allocation, cut into */
     void *layers[MODEL_MAX_LAYERS];
 };
 
@@ -128,10 +132,14 @@ struct param *params_build(const struct model_config *c, struct weight_offsets *
 
 /* -- acts.c: memory -- */
 int acts_reserve(struct model *m, struct acts *a, int64_t rows, struct err *err) WARN_UNUSED;
-size_t acts_bytes(const struct model *m, bool kept, int64_t rows); /* what acts_reserve allocates */
+size_t acts_bytes(const struct model *m, bool kept, bool recompute, int64_t rows); /* what acts_reserve allocates */
 void acts_release(struct model *m, struct acts *a);
+/* ops.reserve() with what the backend needs for such calls. */
+bool model_reserve(struct model *m, const struct model_use *use, size_t bytes);
 int rope_reserve(struct model *m, int64_t positions, struct err *err) WARN_UNUSED;
-size_t kv_layer_bytes(const struct model *m, const struct kv_shape *shape); /* cached.c */
+size_t kv_cache_bytes(const struct model *m, const struct kv_shape *shape); /* cached.c */
+/* Rows of a decoding call of n: on a device with graphs a few more, so that few calls differ (cached.c). */
+int64_t decoding_rows(const struct model *m, int64_t n);
 int logits_reserve(struct model *m, int64_t rows, struct err *err) WARN_UNUSED;
 void head_rows_reserve(struct model *m, int64_t n);
 int row_logits_reserve(struct model *m, int64_t n, struct err *err) WARN_UNUSED;
@@ -178,6 +186,8 @@ static inline const struct rope_table *layer_rope(const struct model *m, int64_t
 /* -- forward.c -- */
 /* Residual stream from a->tokens through all layers into a->x_out. */
 void model_layers(struct model *m, struct acts *a, const struct rows *r);
+/* What the layer's backward reads, again from the layer's x. */
+void model_layer_again(struct model *m, struct acts *a, const struct rows *r, int64_t layer);
 /* With the weight's packed copy, if the model uses them. */
 void run_linear(struct model *m, struct linear_args *a, const void *packed);
 void layer_norm_in(struct model *m, void *y, const void *x, int64_t weight, void *rstd, int64_t n);
@@ -186,7 +196,8 @@ void swiglu_rows(struct model *m, struct acts *a, const struct layer_acts *l, in
 void *as_w(struct model *m, void *to, void *x, int64_t n);
 
 /* -- head.c -- */
-/* Final norm and gather of the rows in list; then logits of gathered rows [first, first + n). */
+/* Final norm and gather of the rows in list (NULL: the first n); then logits of gathered rows
+ * [first, first + n). */
 void head_gather(struct model *m, struct acts *a, const int32_t *list, int64_t n);
 void head_logits(struct model *m, struct acts *a, int64_t first, int64_t n, void *logits);
 void head_forward(struct model *m, const struct batch *b, const struct forward_out *out);

@@ -50,6 +50,7 @@ const struct opt train_option_table[] = {
     OPT_FLOAT(0, "max-grad-norm", &T.max_grad_norm, "X", "clip gradients to this norm (0: never)", 0, 1e9),
     OPT_FLOAT(0, "z-loss", &T.z_loss, "X", "weight of z-loss, the squared log-sum-exp", 0, 1e3),
     OPT_INT(0, "micro-tokens", &T.micro_tokens, "N", "most positions in a micro-batch", 1, 1e9),
+    OPT_FLAG(0, "recompute", &T.recompute, "less memory, more time: backwards run the layers again"),
     OPT_INT(0, "checkpoint-every", &T.checkpoint_every, "N", "steps between checkpoints (0: only the final)", 0, 1e12),
     OPT_INT(0, "keep", &T.keep, "N", "checkpoints kept on the way (0: all)", 0, 1e6),
     OPT_FLAG(0, "resume", &T.resume, "go on from the newest checkpoint in --out"),
@@ -122,13 +123,77 @@ static json_t *result_options(const struct train_options *o, const struct train_
     return j;
 }
 
+static struct memory_plan plan_use(struct model *m, const struct model_use *use, bool publishes)
+{
+    const size_t n = (size_t)m->n_elements;
+    /* A checkpoint of bfloat16 is written from a rounded copy; who publishes keeps one of the masters. */
+    size_t copies = (m->dev.dtype == DTYPE_BF16 ? 2 * n : 0) + (publishes ? n * sizeof(float) : 0);
+
+    return memory_plan(m, use, optimizer_bytes(m), copies);
+}
+
+struct memory_plan train_memory_plan(struct model *m, int64_t rows, int64_t longest, bool publishes)
+{
+    return plan_use(m, &(struct model_use){.rows = rows, .longest = longest}, publishes);
+}
+
+/* Of a run of r with micro-batches of up to `rows`. */
+static struct memory_plan plan_of(const struct run *r, struct model *m, int64_t rows, bool recompute,
+                                  struct model_use *use)
+{
+    const int64_t most = m->cfg.max_seq_len;
+
+    *use = (struct model_use){.rows = rows, .longest = rows < most ? rows : most, .recompute = recompute};
+    return plan_use(m, use, r->hooks && r->hooks->live);
+}
+
+/* Adds the run with half of the micro-batch, a quarter and so on. */
+static int add_smaller(const struct run *r, struct model *m, bool recompute, struct memory_way *ways)
+{
+    enum { LEAST_ROWS = 256 };
+    struct model_use use;
+    int n = 0;
+
+    for (int64_t k = r->o->micro_tokens / 2; k >= LEAST_ROWS; k /= 2) {
+        struct memory_way *w = &ways[n++];
+        w->peak = plan_of(r, m, k, recompute, &use).peak;
+        snprintf(w->options, sizeof w->options, "%s--micro-tokens %lld",
+                 recompute && !r->o->recompute ? "--recompute " : "", (long long)k);
+    }
+    return n;
+}
+
+/* A GPU's memory, all that the run needs; or which options would fit into what there is. */
+static int take_memory(struct model *m, const void *arg, struct err *err)
+{
+    const struct run *r = arg;
+    const bool again = r->o->recompute;
+    struct memory_way ways[64]; /* micro_tokens has 30 bits */
+    struct model_use use, unused;
+    int n = 0;
+    const struct memory_plan plan = plan_of(r, m, r->o->micro_tokens, again, &use);
+
+    if (!again)
+        ways[n++] = (struct memory_way){"--recompute", plan_of(r, m, r->o->micro_tokens, true, &unused).peak};
+    n += add_smaller(r, m, again, ways + n);
+    if (!again)
+        n += add_smaller(r, m, true, ways + n);
+    return memory_take(m, &use, &plan, ways, n, err);
+}
+
+static struct model_options model_options_of(const struct run *r)
+{
+    return (struct model_options){.precision = r->o->precision, .device = r->o->device, .trainable = true,
+                                  .recompute = r->o->recompute, .before_alloc = take_memory, .arg = r};
+}
+
 static int start_fresh(struct run *r, struct err *err)
 {
+    const struct model_options mo = model_options_of(r);
     float *w;
     int rc;
 
-    r->model = model_load(r->o->model, &(struct model_options){.precision = r->o->precision,
-                                                               .device = r->o->device, .trainable = true}, err);
+    r->model = model_load(r->o->model, &mo, err);
     if (!r->model)
         return -1;
     w = xaligned((size_t)r->model->n_elements * sizeof *w);
@@ -142,8 +207,9 @@ static int start_fresh(struct run *r, struct err *err)
 
 static int start_from(struct run *r, const char *dir, const json_t *options, struct err *err)
 {
-    r->model = model_load(dir, &(struct model_options){.precision = r->o->precision,
-                                                       .device = r->o->device, .trainable = true}, err);
+    const struct model_options mo = model_options_of(r);
+
+    r->model = model_load(dir, &mo, err);
     if (!r->model || optimizer_init(&r->opt, r->model, NULL, err) < 0 ||
         train_state_load(dir, &r->state, &r->opt, err) < 0 ||
         train_state_check(&r->state, dir, options, err) < 0 ||
@@ -427,27 +493,18 @@ static void release(struct run *r)
     model_free(r->model);
 }
 
-struct memory_plan train_memory_plan(struct model *m, int64_t rows, int64_t longest, bool publishes)
-{
-    const struct model_use use = {.rows = rows, .longest = longest};
-    const size_t n = (size_t)m->n_elements;
-    /* A checkpoint of bfloat16 is written from a rounded copy; who publishes keeps one of the masters. */
-    size_t copies = (m->dev.dtype == DTYPE_BF16 ? 2 * n : 0) + (publishes ? n * sizeof(float) : 0);
-
-    return memory_plan(m, &use, optimizer_bytes(m), copies);
-}
-
 static int begin(struct run *r, struct err *err)
 {
     const struct train_hooks *h = r->hooks;
-    const int64_t rows = r->o->micro_tokens;
+    struct model_use use;
 
     r->memory = memory_report_begin();
     if (start(r, err) < 0 || make_lineage(r, err) < 0)
         return -1;
-    const int64_t most = r->model->cfg.max_seq_len;
-    struct memory_plan plan = train_memory_plan(r->model, rows, rows < most ? rows : most, h && h->live);
+    const struct memory_plan plan = plan_of(r, r->model, r->o->micro_tokens, r->o->recompute, &use);
     memory_report_plan(&r->memory, &plan);
+    if (model_prepare(r->model, &use, err) < 0)
+        return -1;
     return h && h->before_first ? h->before_first(h->self, r->model, r->state.step, err) : 0;
 }
 

@@ -51,6 +51,7 @@ struct train_options {
     double beta1, beta2, eps, weight_decay, max_grad_norm; /* max_grad_norm 0 = no clipping */
     double z_loss;
     int64_t micro_tokens;    /* most positions in a micro-batch */
+    bool recompute;          /* see model_options */
     int64_t checkpoint_every, keep;
     bool resume, overwrite;
     int precision, device;

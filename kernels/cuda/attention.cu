@@ -98,6 +98,8 @@ static __global__ void __launch_bounds__(THREADS) attend_cached(struct attend a)
     DYN_SMEM(smem);
     const int C = HD / WARPS;
     int i = blockIdx.x, kv_head = blockIdx.y, group = a.n_heads / a.n_kv_heads, hd = a.head_dim;
+    if (a.slot[i] < 0)
+        return;
     int first_head = kv_head * group + blockIdx.z * 16;
     int n_heads = min(16, group - (int)blockIdx.z * 16), pos = a.pos[i];
     int lane = threadIdx.x & 31, c0 = (threadIdx.x >> 5) * C;
@@ -158,7 +160,7 @@ static __global__ void __launch_bounds__(THREADS) attend_cached_rows(struct atte
 {
     int64_t i = (int64_t)blockIdx.x * WARPS + (threadIdx.x >> 5);
     int head = blockIdx.y, hd = a.head_dim, kv_head = head / (a.n_heads / a.n_kv_heads);
-    if (i >= n)
+    if (i >= n || a.slot[i] < 0)
         return;
     struct rows_of<T> k, v;
     kv_rows(&k, &v, &a.shape, (const T *)a.k, a.slot[i], kv_head);

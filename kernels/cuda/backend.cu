@@ -1,6 +1,8 @@
 /* backend.cu - the device: opening, memory, and the table of operations. */
+#include "kernels/cuda/arena.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/blas.h"
+#include "kernels/cuda/graph.h"
 
 #include <stdlib.h>
 
@@ -17,17 +19,27 @@ bool cuda_check(struct dev *dev, cudaError_t error)
     return error == cudaSuccess;
 }
 
+/* From the arena while it has room, else from the system; NULL if neither has. */
+static void *take(struct dev *dev, size_t bytes)
+{
+    struct cuda_state *s = cuda_state(dev);
+    void *p = s->arena ? arena_cut(s->arena, bytes) : NULL;
+    if (p || cudaMalloc(&p, bytes ? bytes : 1) == cudaSuccess)
+        return p;
+    (void)cudaGetLastError(); /* the caller says what did not fit */
+    return NULL;
+}
+
 static bool grow(struct dev *dev, struct cuda_buffer *b, size_t bytes)
 {
     if (bytes <= b->bytes)
         return true;
     cuda_free(dev, b->p);
-    b->p = NULL;
-    b->bytes = 0;
-    if (!cuda_check(dev, cudaMalloc(&b->p, bytes)))
-        return false;
-    b->bytes = bytes;
-    return true;
+    b->p = take(dev, bytes);
+    b->bytes = b->p ? bytes : 0;
+    if (!b->p)
+        cuda_fail(dev, "out of memory");
+    return b->p != NULL;
 }
 
 void *cuda_scratch(struct dev *dev, size_t bytes)
@@ -70,19 +82,75 @@ bool cuda_allow_smem(struct dev *dev, const void *kernel, size_t bytes)
 
 void *cuda_alloc(struct dev *dev, size_t bytes)
 {
-    void *p = NULL;
-    if (cudaMalloc(&p, bytes ? bytes : 1) != cudaSuccess) {
-        (void)cudaGetLastError(); /* the caller says what did not fit */
-        return NULL;
-    }
-    cuda_zero(dev, p, bytes);
+    void *p = take(dev, bytes);
+    if (p)
+        cuda_zero(dev, p, bytes);
     return p;
 }
 
 void cuda_free(struct dev *dev, void *p)
 {
-    if (p)
+    struct cuda_state *s = cuda_state(dev);
+    if (!p)
+        return;
+    graphs_clear(s->graphs);
+    if (!s->arena || !arena_return(s->arena, p))
         cuda_check(dev, cudaFree(p));
+}
+
+static size_t block_bytes(struct dev *dev, size_t bytes)
+{
+    (void)dev;
+    return (bytes + ARENA_GRAIN - 1) / ARENA_GRAIN * ARENA_GRAIN;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Of scratch and stage. */
+static size_t most_scratch(const struct scratch_use *u)
+{
+    size_t most = larger(rmsnorm_scratch(u->n, u->dim), squares_scratch(u->vocab * u->dim));
+    most = larger(most, rmsnorm_scratch(u->n * u->n_heads, u->head_dim)); /* norms of heads, */
+    most = larger(most, rmsnorm_scratch(u->n, u->n_heads * u->head_dim)); /* or of whole projections */
+    most = larger(most, squares_scratch(2 * u->hidden_dim * u->dim));
+    return u->backward ? larger(most, (size_t)(u->n * u->n_heads) * sizeof(float)) : 0;
+}
+
+static size_t most_staged(const struct scratch_use *u)
+{
+    return (size_t)u->n * 3 * sizeof(int32_t); /* a task a position, the worst case of attention_tasks() */
+}
+
+size_t cuda_scratch_bytes(struct dev *dev, const struct scratch_use *use)
+{
+    size_t search = cuda_state(dev)->blas ? blas_search_bytes(use) : 0;
+    return block_bytes(dev, most_scratch(use)) + block_bytes(dev, most_staged(use)) + search;
+}
+
+bool cuda_reserve(struct dev *dev, size_t bytes, const struct scratch_use *use)
+{
+    struct cuda_state *s = cuda_state(dev);
+    void *base = NULL;
+    if (s->arena)
+        return arena_free_bytes(s->arena) >= bytes;
+    if (cudaMalloc(&base, bytes) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return false;
+    }
+    s->arena = arena_new(base, bytes);
+    return grow(dev, &s->scratch, most_scratch(use)) && grow(dev, &s->stage, most_staged(use));
+}
+
+size_t cuda_room(struct dev *dev)
+{
+    struct cuda_state *s = cuda_state(dev);
+    size_t left = 0, all = 0;
+    if (cudaMemGetInfo(&left, &all) != cudaSuccess)
+        (void)cudaGetLastError();
+    return left + (s->arena ? arena_free_bytes(s->arena) : 0);
 }
 
 void cuda_upload(struct dev *dev, void *dst, const void *host, size_t bytes)
@@ -139,6 +207,8 @@ static const struct ops table = {
     cuda_attention_cached,
     cuda_logprob, cuda_logprob_backward, cuda_draw,
     cuda_adamw, cuda_sum_squares,
+    block_bytes, cuda_scratch_bytes, cuda_reserve, cuda_room,
+    cuda_graph_begin, cuda_graph_end,
 };
 
 static void close_device(struct dev *dev)
@@ -149,6 +219,11 @@ static void close_device(struct dev *dev)
     blas_close(dev, s->blas);
     cuda_free(dev, s->scratch.p);
     cuda_free(dev, s->stage.p);
+    graphs_close(s->graphs);
+    if (s->arena) {
+        cudaFree(arena_base(s->arena));
+        arena_delete(s->arena);
+    }
     cudaStreamDestroy(s->stream);
     free(s->staged);
     free(s);
@@ -176,6 +251,7 @@ static int open_device(struct dev *dev, enum dtype dtype, int index, const char 
     dev->dtype = dtype;
     dev->acc = DTYPE_F32;
     dev->n_threads = 1;
+    s->graphs = graphs_open();
     if (dtype == DTYPE_BF16)
         s->blas = blas_open(dev);
     return 0;

@@ -13,9 +13,13 @@ struct cuda_buffer {
 };
 
 struct blas;
+struct arena;
+struct graphs;
 
 struct cuda_state {
     cudaStream_t stream;
+    struct arena *arena;               /* what cuda_reserve() took, or NULL */
+    struct graphs *graphs;
     struct blas *blas;                 /* NULL: all products by our own kernels */
     struct cuda_buffer scratch;
     struct cuda_buffer stage;          /* the device's copy of staged */
@@ -44,6 +48,11 @@ const void *cuda_stage(struct dev *dev, const void *host, size_t bytes);
 /* Lets a kernel have more than 48 KiB of dynamic shared memory; false after an error. */
 bool cuda_allow_smem(struct dev *dev, const void *kernel, size_t bytes);
 
+/* --- what the ops of these files ask cuda_scratch() and cuda_stage() for, at most --- */
+
+size_t rmsnorm_scratch(int64_t n_rows, int64_t dim);
+size_t squares_scratch(int64_t n);
+
 static inline unsigned cuda_blocks(int64_t n, int64_t per_block)
 {
     return (unsigned)((n + per_block - 1) / per_block);
@@ -51,6 +60,9 @@ static inline unsigned cuda_blocks(int64_t n, int64_t per_block)
 
 /* --- the operations, as ops.h says --- */
 
+size_t cuda_scratch_bytes(struct dev *dev, const struct scratch_use *use);
+bool cuda_reserve(struct dev *dev, size_t bytes, const struct scratch_use *use);
+size_t cuda_room(struct dev *dev);
 void *cuda_alloc(struct dev *dev, size_t bytes);
 void cuda_free(struct dev *dev, void *p);
 void cuda_upload(struct dev *dev, void *dst, const void *host, size_t bytes);

@@ -5,6 +5,7 @@
  * fails the shape is left to our own kernel.  Which ones are found depends on the shape, the device and the library alone.
  * The rows they are tried on cancel: what is left of each sum are the roundings on the way, so that another order of k shows
  * in almost every element, also after rounding to bf16 (of sums that do not cancel, most bf16 are the same in any order).
+ * Found plans are kept in a file (store.h) for this GPU, driver and library; the library is asked about those that are read.
  * A weight's gradient needs no more than the same bits in the same shape, which one heuristic gives.
  * The trap that buckets avoid (one algorithm for a thousand rows starves decoding) and the rule are those of vLLM's and
  * SGLang's batch-invariant modes; splitting K is what varies with M.
@@ -14,10 +15,12 @@
 #include <stdlib.h>
 
 #include <map>
+#include <string>
 #include <tuple>
 
 #include "kernels/cuda/lt.h"
 #include "kernels/cuda/product.h"
+#include "kernels/cuda/store.h"
 
 enum { BUCKETS = 5, CANDIDATES = 8, WORKSPACE = 32 << 20, MOST_PLANS = 4096 };
 static const int64_t bucket_end[BUCKETS] = {16, 64, 256, 1024, 4096}; /* the last one takes all above, too */
@@ -42,6 +45,7 @@ typedef std::tuple<bool, bool, bool, bool, int64_t, int64_t, int64_t> shape_key;
 
 struct blas {
     struct lt lt;
+    struct store store;
     void *workspace;
     std::map<shape_key, struct row_plans> of_rows; /* y and dx */
     std::map<shape_key, struct plan> of_weights;   /* dw */
@@ -229,13 +233,38 @@ static void prove(struct dev *dev, struct proof *p, struct order o, int64_t most
 }
 
 /* As many rows as PROOF_BYTES hold; the algorithm of the last bucket that has such rows takes all above. */
+static int64_t proof_rows(int64_t N, bool out_acc)
+{
+    int64_t most = (int64_t)(PROOF_BYTES / ((size_t)N * (out_acc ? 4 : 2)));
+    return most < 1 ? 1 : most < bucket_end[BUCKETS - 1] ? most : bucket_end[BUCKETS - 1];
+}
+
+static size_t proof_bytes(int64_t N, int64_t K, bool out_acc)
+{
+    size_t rows = (size_t)proof_rows(N, out_acc), n = (size_t)N, k = (size_t)K;
+    return (rows * k + n * k + n) * sizeof(bf16) + 2 * rows * n * (out_acc ? 4 : 2) + 6 * 256;
+}
+
+size_t blas_search_bytes(const struct scratch_use *u)
+{
+    const int64_t qkv = (u->n_heads + 2 * u->n_kv_heads) * u->head_dim, out = u->n_heads * u->head_dim;
+    const int64_t shapes[][2] = {{qkv, u->dim}, {u->dim, out}, {2 * u->hidden_dim, u->dim}, {u->dim, u->hidden_dim},
+                                 {u->vocab, u->dim}};
+    size_t most = 0;
+    for (const auto &s : shapes)
+        for (int turned = 0; turned < 2; turned++) { /* of x, and of dy */
+            size_t bytes = proof_bytes(s[turned], s[!turned], true);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
+}
+
 static struct row_plans find_row_plans(struct dev *dev, const struct product *g, struct order o)
 {
     struct row_plans plans = {};
     struct proof p = {*g, NULL, NULL, NULL};
     size_t row = (size_t)g->N * (o.out_acc ? 4 : 2);
-    int64_t most = (int64_t)(PROOF_BYTES / row);
-    most = most < 1 ? 1 : most < bucket_end[BUCKETS - 1] ? most : bucket_end[BUCKETS - 1];
+    int64_t most = proof_rows(g->N, o.out_acc);
     void *x = cuda_alloc(dev, (size_t)(most * g->K) * sizeof(bf16));
     void *w = cuda_alloc(dev, (size_t)(g->N * g->K) * sizeof(bf16));
     void *bias = cuda_alloc(dev, (size_t)g->N * sizeof(bf16));
@@ -258,13 +287,94 @@ static struct row_plans find_row_plans(struct dev *dev, const struct product *g,
     return plans;
 }
 
+/* --- plans as lines of the store --- */
+
+static std::string shape_name(const struct product *g, struct order o)
+{
+    char name[100];
+    snprintf(name, sizeof name, "N %lld K %lld%s%s%s%s", (long long)g->N, (long long)g->K, o.b_down ? " down" : "",
+             o.out_acc ? " fp32" : "", g->accumulate ? " accumulate" : "", g->bias ? " bias" : "");
+    return name;
+}
+
+/* A word a bucket: the algorithm's bytes, or "own". */
+static std::string plans_text(const struct row_plans *plans)
+{
+    std::string text;
+    for (const struct plan &p : plans->of) {
+        text += text.empty() ? "" : " ";
+        for (size_t i = 0; p.usable && i < sizeof p.algo; i++) {
+            char digits[3];
+            snprintf(digits, sizeof digits, "%02x", ((const unsigned char *)&p.algo)[i]);
+            text += digits;
+        }
+        text += p.usable ? "" : "own";
+    }
+    return text;
+}
+
+static bool read_plan(const std::string &word, struct plan *p)
+{
+    memset(p, 0, sizeof *p);
+    p->usable = word != "own";
+    if (p->usable && (word.size() != 2 * sizeof p->algo || word.find_first_not_of("0123456789abcdef") != std::string::npos))
+        return false;
+    for (size_t i = 0; p->usable && i < sizeof p->algo; i++)
+        ((unsigned char *)&p->algo)[i] = (unsigned char)strtoul(word.substr(2 * i, 2).c_str(), NULL, 16);
+    return true;
+}
+
+/* Whether the library still takes the algorithm, for M rows. */
+static bool is_taken(struct lt *lt, const struct product *of, struct order o, const struct plan *p, int64_t M)
+{
+    cublasLtMatmulHeuristicResult_t result;
+    struct product g = *of;
+    struct call c;
+    g.M = g.a.n = M;
+    if (!prepare(lt, &g, o, &c))
+        return false;
+    bool ok = lt->check(lt->handle, c.desc, c.first, c.second, c.out, c.out, &p->algo, &result) == CUBLAS_STATUS_SUCCESS &&
+              result.workspaceSize <= WORKSPACE;
+    release(lt, &c);
+    return ok;
+}
+
+static bool stored_plans(struct blas *b, const struct product *g, struct order o, struct row_plans *plans)
+{
+    const std::string *line = store_find(&b->store, shape_name(g, o));
+    size_t at = 0;
+    if (!line)
+        return false;
+    for (int i = 0; i < BUCKETS; i++) {
+        size_t end = line->find(' ', at);
+        struct plan *p = &plans->of[i];
+        if ((end == std::string::npos) != (i == BUCKETS - 1) || !read_plan(line->substr(at, end - at), p) ||
+            (p->usable && !is_taken(&b->lt, g, o, p, bucket_end[i])))
+            return false;
+        at = end + 1;
+    }
+    return true;
+}
+
+static struct row_plans row_plans_of(struct dev *dev, const struct product *g, struct order o)
+{
+    struct blas *b = cuda_state(dev)->blas;
+    struct row_plans plans;
+    if (stored_plans(b, g, o, &plans))
+        return plans;
+    plans = find_row_plans(dev, g, o);
+    if (!dev->error)
+        store_put(&b->store, shape_name(g, o), plans_text(&plans));
+    return plans;
+}
+
 static const struct plan *plan_of_rows(struct dev *dev, const struct product *g, struct order o)
 {
     struct blas *b = cuda_state(dev)->blas;
     shape_key key(o.b_down, o.out_acc, g->accumulate, g->bias != NULL, 0, g->N, g->K);
     auto found = b->of_rows.find(key);
     if (found == b->of_rows.end())
-        found = b->of_rows.emplace(key, find_row_plans(dev, g, o)).first;
+        found = b->of_rows.emplace(key, row_plans_of(dev, g, o)).first;
     for (int i = 0; i < BUCKETS - 1; i++)
         if (g->M <= bucket_end[i])
             return &found->second.of[i];
@@ -304,11 +414,27 @@ bool cuda_blas(struct dev *dev, const struct product *g, struct order o)
     return true;
 }
 
+/* What plans depend on. */
+static std::string found_with(struct lt *lt)
+{
+    struct cudaDeviceProp gpu;
+    int device = 0, driver = 0;
+    if (cudaGetDevice(&device) != cudaSuccess || cudaGetDeviceProperties(&gpu, device) != cudaSuccess ||
+        cudaDriverGetVersion(&driver) != cudaSuccess)
+        return "";
+    return std::string("thinkpipe products 1: ") + gpu.name + ", " + std::to_string(gpu.multiProcessorCount) +
+           " processors, driver " + std::to_string(driver) + ", cuBLASLt " + std::to_string(lt->version());
+}
+
 struct blas *blas_open(struct dev *dev)
 {
     struct blas *b = new struct blas();
-    if (lt_open(&b->lt) && (b->workspace = cuda_alloc(dev, WORKSPACE)) != NULL)
+    if (lt_open(&b->lt) && (b->workspace = cuda_alloc(dev, WORKSPACE)) != NULL) {
+        const std::string title = found_with(&b->lt);
+        if (!title.empty())
+            store_open(&b->store, title);
         return b;
+    }
     lt_close(&b->lt);
     delete b;
     return NULL;

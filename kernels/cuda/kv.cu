@@ -7,6 +7,8 @@ template <class T>
 static __global__ void append(struct kv_append_args a)
 {
     int64_t i = blockIdx.x, hd = a.shape.head_dim, from = i * a.kv_stride + blockIdx.y * hd;
+    if (a.slot[i] < 0)
+        return;
     T *to = (T *)a.cache + kv_at(&a.shape, a.slot[i], blockIdx.y) + a.pos[i] * hd;
     for (int64_t d = threadIdx.x; d < hd; d += blockDim.x) {
         to[d] = ((const T *)a.k)[from + d];

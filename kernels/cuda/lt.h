@@ -21,6 +21,8 @@
     X(preference_destroy, cublasLtMatmulPreferenceDestroy)          \
     X(preference_set, cublasLtMatmulPreferenceSetAttribute)         \
     X(heuristic, cublasLtMatmulAlgoGetHeuristic)                    \
+    X(check, cublasLtMatmulAlgoCheck)                               \
+    X(version, cublasLtGetVersion)                                  \
     X(matmul, cublasLtMatmul)
 
 struct lt {

@@ -49,12 +49,17 @@ static __global__ void __launch_bounds__(SUM_THREADS) squares(double *sums, cons
     sums[blockIdx.x] = sum;
 }
 
+size_t squares_scratch(int64_t n)
+{
+    return cuda_blocks(n, SUM_SPAN) * sizeof(double);
+}
+
 double cuda_sum_squares(struct dev *dev, const void *x, int64_t n)
 {
     if (n <= 0)
         return 0;
     unsigned blocks = cuda_blocks(n, SUM_SPAN);
-    double total = 0, *on_device = (double *)cuda_scratch(dev, blocks * sizeof(double));
+    double total = 0, *on_device = (double *)cuda_scratch(dev, squares_scratch(n));
     double *sums = (double *)malloc(blocks * sizeof *sums);
     if (!on_device || !sums) {
         cuda_fail(dev, "out of memory");

@@ -105,10 +105,15 @@ template <class T> static __global__ void input_gradient(struct rmsnorm_backward
     }
 }
 
+size_t rmsnorm_scratch(int64_t n_rows, int64_t dim)
+{
+    return (size_t)cuda_blocks(n_rows, CHUNK_ROWS) * (size_t)dim * sizeof(float);
+}
+
 template <class T> static void backward(struct dev *dev, const struct rmsnorm_backward_args *a)
 {
     unsigned columns = cuda_blocks(a->dim, COLUMNS), chunks = cuda_blocks(a->n_rows, CHUNK_ROWS);
-    float *parts = (float *)cuda_scratch(dev, (size_t)chunks * (size_t)a->dim * sizeof *parts);
+    float *parts = (float *)cuda_scratch(dev, rmsnorm_scratch(a->n_rows, a->dim));
     if (!parts)
         return;
     LAUNCH(weight_parts<T>, dim3(columns, chunks), COLUMNS, 0, cuda_stream(dev), parts, *a);

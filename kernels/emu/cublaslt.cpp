@@ -114,6 +114,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatmulHeuristicResult_t *found, int *n)
 {
     const char *mode = getenv("EMU_LT");
+    if (mode && strcmp(mode, "none") == 0)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
     bool few = d->cols <= 64, only = d->cols > 16 && few && mode && strcmp(mode, "split") == 0;
     memset(found, 0, (size_t)most * sizeof *found);
     if (p->reductions != CUBLASLT_REDUCTION_SCHEME_NONE)
@@ -124,48 +126,89 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     return CUBLAS_STATUS_SUCCESS;
 }
 
+size_t cublasLtGetVersion(void)
+{
+    const char *version = getenv("EMU_LT_VERSION");
+    return version ? (size_t)atoi(version) : 130000;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
+                                       cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                       const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result)
+{
+    *result = {*algo, 0, algo->data[0] <= 1 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED};
+    return result->state;
+}
+
 static float value_at(const void *p, const emu_lt_layout *l, cublasOperation_t op, uint64_t i, uint64_t j)
 {
     uint64_t at = op == CUBLAS_OP_T ? j + i * (uint64_t)l->ld : i + j * (uint64_t)l->ld;
     return l->type == CUDA_R_32F ? ((const float *)p)[at] : __bfloat162float(((const __nv_bfloat16 *)p)[at]);
 }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,
-                              cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout,
-                              const void *beta, const void *c, cublasLtMatrixLayout_t c_layout, void *d,
-                              cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *algo, void *, size_t,
-                              cudaStream_t)
+/* One call, with all that the caller may change or release after it. */
+struct call {
+    emu_lt_desc desc;
+    emu_lt_layout a_layout, b_layout, c_layout, d_layout;
+    float alpha, beta;
+    const void *a, *b, *c;
+    void *d;
+    bool halves; /* the algorithm */
+};
+
+static uint64_t depth(const struct call *p)
 {
-    uint64_t m = d_layout->rows, n = d_layout->cols;
-    uint64_t k = desc->op[0] == CUBLAS_OP_T ? a_layout->rows : a_layout->cols, half = algo->data[0] ? k / 2 : 0;
-    uint64_t b_k = desc->op[1] == CUBLAS_OP_T ? b_layout->cols : b_layout->rows;
-    if (k != b_k || (desc->op[0] == CUBLAS_OP_T ? a_layout->cols : a_layout->rows) != m ||
-        (desc->op[1] == CUBLAS_OP_T ? b_layout->rows : b_layout->cols) != n)
-        return CUBLAS_STATUS_INVALID_VALUE;
+    return p->desc.op[0] == CUBLAS_OP_T ? p->a_layout.rows : p->a_layout.cols;
+}
+
+static bool fits(const struct call *p)
+{
+    const emu_lt_layout &a = p->a_layout, &b = p->b_layout;
+    return depth(p) == (p->desc.op[1] == CUBLAS_OP_T ? b.cols : b.rows) &&
+           (p->desc.op[0] == CUBLAS_OP_T ? a.cols : a.rows) == p->d_layout.rows &&
+           (p->desc.op[1] == CUBLAS_OP_T ? b.rows : b.cols) == p->d_layout.cols;
+}
+
+static void multiply(const struct call *p)
+{
+    uint64_t m = p->d_layout.rows, n = p->d_layout.cols, k = depth(p), half = p->halves ? k / 2 : 0;
     std::vector<float> first(m * k), low(m), high(m);
     for (uint64_t q = 0; q < k; q++)
         for (uint64_t i = 0; i < m; i++)
-            first[q * m + i] = value_at(a, a_layout, desc->op[0], i, q);
+            first[q * m + i] = value_at(p->a, &p->a_layout, p->desc.op[0], i, q);
     for (uint64_t j = 0; j < n; j++) {
         std::fill(low.begin(), low.end(), 0.0f);
         std::fill(high.begin(), high.end(), 0.0f);
         for (uint64_t q = k; q-- > 0;) {
-            float y = value_at(b, b_layout, desc->op[1], q, j), *sum = q < half ? low.data() : high.data();
+            float y = value_at(p->b, &p->b_layout, p->desc.op[1], q, j), *sum = q < half ? low.data() : high.data();
             for (uint64_t i = 0; i < m; i++)
                 sum[i] += first[q * m + i] * y;
         }
         for (uint64_t i = 0; i < m; i++) {
-            float x = *(const float *)alpha * (low[i] + high[i]);
-            if (*(const float *)beta != 0)
-                x += *(const float *)beta * value_at(c, c_layout, CUBLAS_OP_N, i, j);
-            if (desc->epilogue == CUBLASLT_EPILOGUE_BIAS)
-                x += __bfloat162float(((const __nv_bfloat16 *)desc->bias)[i]);
-            uint64_t at = i + j * (uint64_t)d_layout->ld;
-            if (d_layout->type == CUDA_R_32F)
-                ((float *)d)[at] = x;
+            float x = p->alpha * (low[i] + high[i]);
+            if (p->beta != 0)
+                x += p->beta * value_at(p->c, &p->c_layout, CUBLAS_OP_N, i, j);
+            if (p->desc.epilogue == CUBLASLT_EPILOGUE_BIAS)
+                x += __bfloat162float(((const __nv_bfloat16 *)p->desc.bias)[i]);
+            uint64_t at = i + j * (uint64_t)p->d_layout.ld;
+            if (p->d_layout.type == CUDA_R_32F)
+                ((float *)p->d)[at] = x;
             else
-                ((__nv_bfloat16 *)d)[at] = __float2bfloat16_rn(x);
+                ((__nv_bfloat16 *)p->d)[at] = __float2bfloat16_rn(x);
         }
     }
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,
+                              cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout,
+                              const void *beta, const void *c, cublasLtMatrixLayout_t c_layout, void *d,
+                              cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *algo, void *, size_t,
+                              cudaStream_t stream)
+{
+    struct call p = {*desc, *a_layout, *b_layout, *c_layout, *d_layout, *(const float *)alpha, *(const float *)beta,
+                     a, b, c, d, algo->data[0] != 0};
+    if (!fits(&p))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    emu_submit(stream, [=]() { multiply(&p); });
     return CUBLAS_STATUS_SUCCESS;
 }

@@ -2,7 +2,7 @@
  *
  * Algorithm 0 adds up over descending k, algorithm 1 the two halves of k apart, as split-K would; neither gives the bits of
  * our own kernel.  For up to 64 columns (rows of ours) the heuristic names algorithm 1 first, and with EMU_LT=split no other
- * for 17 to 64.
+ * for 17 to 64; with EMU_LT=none it names none.  EMU_LT_VERSION is the library's version.
  */
 #ifndef TP_KERNELS_EMU_CUBLASLT_H
 #define TP_KERNELS_EMU_CUBLASLT_H
@@ -43,6 +43,10 @@ struct cublasLtMatmulHeuristicResult_t {
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle);
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle);
+size_t cublasLtGetVersion(void);
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
+                                       cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result);
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *desc, cublasComputeType_t compute, cudaDataType_t scale);
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc);
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,

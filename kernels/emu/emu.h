@@ -11,6 +11,9 @@
  * order of blocks, warps and lanes: a result that changes with it is a race.  Under AddressSanitizer
  * accesses outside of shared and device arrays are found.
  *
+ * A stream that is captured keeps launches, with copies of their arguments, and runs none; a graph runs them
+ * again.  What must not be captured (memory of the host, allocations, waiting) ends the process.
+ *
  * Not emulated: wgmma, TMA, clusters, atomics, streams that overlap, the tensor core's rounding of sums.
  */
 #ifndef TP_KERNELS_EMU_H
@@ -20,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <functional>
 
 /* --- types --- */
 
@@ -100,14 +105,22 @@ void *emu_dynamic_smem(void);
 typedef struct emu_stream *cudaStream_t;
 void emu_launch(const void *kernel, const char *name, dim3 grid, dim3 block, size_t smem,
                 void (*body)(void *), void *arg);
-template <class F>
-static inline void emu_launch_body(const void *kernel, const char *name, dim3 grid, dim3 block, size_t smem, F f)
+/* While the stream is captured: keeps the work for the graph; else runs it. */
+void emu_submit(cudaStream_t stream, const std::function<void()> &work);
+
+/* Arguments are copied at the launch; they lie on the host's stack while the kernel runs. */
+template <class F, class... A>
+static inline void emu_launch_with(const void *kernel, const char *name, dim3 grid, dim3 block, size_t smem,
+                                   cudaStream_t stream, F f, A... args)
 {
-    emu_launch(kernel, name, grid, block, smem, [](void *p) { (*(F *)p)(); }, &f);
+    emu_submit(stream, [=]() {
+        auto body = [=]() { f(args...); };
+        emu_launch(kernel, name, grid, block, smem, [](void *p) { (*(decltype(body) *)p)(); }, &body);
+    });
 }
 #define LAUNCH(kernel, grid, block, smem, stream, ...)                                                       \
-    ((void)(stream), emu_launch_body((const void *)(kernel), #kernel, (grid), (block), (smem),               \
-                                     [=]() { kernel(__VA_ARGS__); }))
+    emu_launch_with((const void *)(kernel), #kernel, (grid), (block), (smem), (stream),                      \
+                    [](auto... x) { kernel(x...); }, __VA_ARGS__)
 
 /* 0: ascending order of blocks, warps and lanes; 1: descending; others: random.  cudaSetDevice() takes it from
  * $EMU_SCHEDULE. */
@@ -200,10 +213,28 @@ typedef int cudaError_t;
 enum { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2 };
 enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+struct cudaDeviceProp {
+    char name[256];
+    int multiProcessorCount;
+};
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device);
+cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaStreamCreate(cudaStream_t *stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
+typedef struct emu_graph *cudaGraph_t;
+typedef struct emu_graph_exec *cudaGraphExec_t;
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
+/* With $EMU_MEMORY, a number of bytes, there are no more of them. */
+cudaError_t cudaMemGetInfo(size_t *free, size_t *total);
 cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);

@@ -1,8 +1,9 @@
-/* runtime.cpp - stand-ins for the calls of the CUDA runtime: streams run at once, device memory is the
- * host's, and begins as NaN. */
+/* runtime.cpp - stand-ins for the calls of the CUDA runtime: streams run at once unless they are captured, device
+ * memory is the host's, and begins as NaN. */
 #include <stdlib.h>
 
 #include <map>
+#include <vector>
 
 #include "kernels/emu/watch.h"
 
@@ -22,34 +23,152 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, int attribute, int value)
     return cudaSuccess;
 }
 
+/* --- streams and graphs --- */
+
+struct emu_graph {
+    std::vector<std::function<void()>> work;
+};
+struct emu_graph_exec {
+    struct emu_graph graph;
+};
+struct emu_stream {
+    struct emu_graph *captured; /* NULL: runs at once */
+};
+static int n_captured;
+
+static void not_captured(const char *what)
+{
+    if (n_captured)
+        emu_die("within a capture", what, 0);
+}
+
+void emu_submit(cudaStream_t stream, const std::function<void()> &work)
+{
+    if (stream->captured)
+        stream->captured->work.push_back(work);
+    else
+        work();
+}
+
+cudaError_t cudaStreamCreate(cudaStream_t *stream)
+{
+    *stream = new emu_stream();
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+    delete stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t)
+{
+    not_captured("cudaStreamSynchronize");
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
+{
+    not_captured("cudaStreamBeginCapture");
+    stream->captured = new emu_graph();
+    n_captured++;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
+{
+    *graph = stream->captured;
+    stream->captured = NULL;
+    n_captured -= *graph != NULL;
+    return *graph ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags)
+{
+    if (flags != 0)
+        return cudaErrorInvalidValue;
+    *exec = new emu_graph_exec{*graph};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t)
+{
+    not_captured("cudaGraphLaunch");
+    for (const auto &work : exec->graph.work)
+        work();
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
+{
+    delete exec;
+    return cudaSuccess;
+}
+
+/* --- memory --- */
+
+static std::map<const void *, size_t> allocated;
+static size_t in_use;
+
+static size_t all_memory(void)
+{
+    const char *limit = getenv("EMU_MEMORY");
+    return limit ? (size_t)strtoull(limit, NULL, 10) : (size_t)1 << 40;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free, size_t *total)
+{
+    *total = all_memory();
+    *free = in_use < *total ? *total - in_use : 0;
+    return cudaSuccess;
+}
+
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {
+    not_captured("cudaMalloc");
     /* aligned as the runtime does it; not rounded up, so that a sanitizer sees the exact end */
-    if (posix_memalign(p, 256, bytes ? bytes : 1) != 0)
+    if (in_use + bytes > all_memory() || posix_memalign(p, 256, bytes ? bytes : 1) != 0)
         return cudaErrorMemoryAllocation;
     memset(*p, 0xff, bytes);
     watch_allocated(*p, bytes);
+    allocated[*p] = bytes;
+    in_use += bytes;
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *p)
 {
+    not_captured("cudaFree");
+    auto found = allocated.find(p);
+    if (found == allocated.end())
+        return p ? cudaErrorInvalidValue : cudaSuccess;
+    in_use -= found->second;
+    allocated.erase(found);
     watch_freed(p);
     free(p);
     return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind, cudaStream_t)
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream)
 {
+    if (stream->captured && kind != cudaMemcpyDeviceToDevice)
+        emu_die("the host's memory within a capture", "cudaMemcpyAsync", 0);
     if (bytes)
-        memmove(dst, src, bytes);
+        emu_submit(stream, [=]() { memmove(dst, src, bytes); });
     return cudaSuccess;
 }
 
-cudaError_t cudaMemsetAsync(void *dst, int value, size_t bytes, cudaStream_t)
+cudaError_t cudaMemsetAsync(void *dst, int value, size_t bytes, cudaStream_t stream)
 {
     if (bytes)
-        memset(dst, value, bytes);
+        emu_submit(stream, [=]() { memset(dst, value, bytes); });
     return cudaSuccess;
 }
 
@@ -60,19 +179,21 @@ cudaError_t cudaSetDevice(int device)
     return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
 }
 
-cudaError_t cudaStreamCreate(cudaStream_t *stream)
+cudaError_t cudaGetDevice(int *device)
 {
-    *stream = NULL;
+    *device = 0;
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamDestroy(cudaStream_t)
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 {
-    return cudaSuccess;
+    *p = {"emulator", 1};
+    return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t)
+cudaError_t cudaDriverGetVersion(int *version)
 {
+    *version = 0;
     return cudaSuccess;
 }
 

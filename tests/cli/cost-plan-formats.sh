@@ -16,6 +16,11 @@ plan --stage generate --context 512 c.json |
     jq -c '.memory | [.peak == .weights + .packed + .activations + .logits + .kv_cache + .tables + .scratch]' | uniq
 plan --stage rlvr --context 512 --variant config c.json | jq -s -c '[.[].memory.peak] | [.[0] + .[1] == .[2]]'
 plan --context 512 --variant config c.json | jq -c .flops_per_token
+echo "layers that run again: less memory, more operations:"
+for flag in "" --recompute; do
+    plan --context 512 --variant config $flag c.json |
+        jq -c '[.memory.activations, .memory.gradients, .flops_per_token.products, .flops_per_token.attention, .flops_per_token.head]'
+done
 echo "a folder, a GPU, a change, a ladder:"
 mkdir D && cp c.json D/config.json
 plan --context 512 --variant config --device gpu --precision bf16 D | jq -c '[.model, .precision, .memory.packed, .memory.weights, .memory.optimizer]'

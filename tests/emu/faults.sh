@@ -34,8 +34,9 @@ build() { # name flags: a plug-in of the changed sources and the others' objects
 }
 
 notices() { # plugins schedule preload: "yes" if the op's test does not pass
+    case $op in device) test=test_device ;; *) test=test_ops_cpu ;; esac
     if THINKPIPE_PLUGINS=$1 EMU_SCHEDULE=$2 LD_PRELOAD=$3 OPS_OP=$op ASAN_OPTIONS=detect_leaks=0 \
-        timeout 300 "$BUILT/unit/test_ops_cpu" >out 2>&1 && grep -q '^ok [1-9]' out; then
+        timeout 300 "$BUILT/unit/$test" >out 2>&1 && grep -q '^ok [1-9]' out; then
         echo -
     else
         echo yes
@@ -112,6 +113,14 @@ fault "normalisation: the parts of the weight's gradient overlap" rmsnorm rmsnor
 fault "embedding: the host's array instead of the device's" embedding rows.cu 's/by_token{sent, sent + n}/by_token{lists, lists + n}/'
 fault "embedding: threads past the end write" embedding rows.cu 's/if (e < a.n \* a.dim)/if (e <= a.n * a.dim)/'
 fault "norm of the gradient: no barrier between the warps" adamw optimizer.cu '0,/__syncthreads();/s///'
+
+# records of decoding steps, memory that is cut up
+fault "decoding: rows that are none are stored" device kv.cu '/if (a.slot\[i\] < 0)/,+1d'
+fault "records: they outlive their memory" device backend.cu '/graphs_clear(s->graphs);/d'
+fault "records: the first run is left out" device graph.cu '/g->of\[g->recording\] = exec;/{n;d}'
+fault "records: what is recorded runs, too" device graph.cu 's/return GRAPH_RECORDS;/return cuda_graph_end(dev), GRAPH_PLAIN;/'
+fault "memory: two blocks meet" device arena.cu 's/a->free\[at + bytes\] = left/a->free[at + bytes - ARENA_GRAIN] = left + ARENA_GRAIN/'
+fault "memory: freed spans do not join" device arena.cu 's/if (before->first + before->second == at)/if (false)/'
 
 cat table.md
 [ -z "${REDO:-}" ] || cp table.md "$TESTS/emu/faults.md"

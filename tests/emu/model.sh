@@ -1,6 +1,7 @@
 #!/bin/sh
 # Whole programs on the emulated GPU: training follows the CPU's losses, greedy answers agree, and the generator's
-# log-probabilities are the trainer's, bit for bit, whatever the batch and the order of threads.
+# log-probabilities are the trainer's, bit for bit, whatever the batch and the order of threads, and whether steps are
+# recorded; layers that run again in the backward change nothing.
 set -eu
 [ -e "$THINKPIPE_PLUGINS/thinkpipe-emu.so" ] || { echo "the emulator is for x86-64"; exit 77; }
 . "$TESTS/tiny-sft.sh"
@@ -31,6 +32,9 @@ for precision in fp32 bf16; do
             cmp same.jsonl out.jsonl
         done
     done
+    THINKPIPE_GRAPHS=off rollout-gen -q --model sft --precision $precision --device emu --group 2 --max-tokens 12 \
+        --top-k 40 --top-p 0.9 --seed 5 --batch 4 few.jsonl >out.jsonl
+    cmp same.jsonl out.jsonl
     rollout-gen -q --model sft --precision $precision --device emu --group 2 --max-tokens 12 --seed 5 few.jsonl >out.jsonl
     logprob-recalc -q --model sft --precision $precision --device emu --as old --report report.json --fail-above 0 out.jsonl >/dev/null
     jq -e '.tokens > 80 and .bitwise_equal == 1' report.json >/dev/null
@@ -43,3 +47,5 @@ for schedule in 0 1 7; do
 done
 cmp order-0/model.safetensors order-1/model.safetensors
 cmp order-0/model.safetensors order-7/model.safetensors
+sft-train -q --model init --out again --steps 3 --batch-tokens 128 --precision bf16 --recompute --device emu worked.jsonl >/dev/null
+cmp order-0/model.safetensors again/model.safetensors

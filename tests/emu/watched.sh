@@ -10,4 +10,9 @@ LD_PRELOAD=$(${CXX:-g++} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=
 status=$?
 wait $! || status=$?
 tail -n 20 sanitized watched
+if [ -n "${LONG:-}" ]; then # steps of decoding that are recorded, memory that is cut up
+    THINKPIPE_PLUGINS=$THINKPIPE_PLUGINS/watch "$BUILT/unit/test_device" || status=$?
+    LD_PRELOAD=$(${CXX:-g++} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+        THINKPIPE_PLUGINS=$THINKPIPE_PLUGINS/asan "$BUILT/unit/test_device" || status=$?
+fi
 [ $status = 0 ] && grep -q '^ok [0-9]\{3\}' sanitized && grep -q '^ok [0-9]\{3\}' watched

@@ -13,7 +13,7 @@ mkdir -p "$to/bin" "$to/lib/thinkpipe" "$to/lib/private" "$to/tests"
 for p in task-gen tok-train tok-encode model-init base-train sft-train rlvr-train rollout-gen reward-verify logprob-recalc; do
     cp "$bin/$p" "$to/bin/"
 done
-for p in unit/test_ops_cpu unit/test_ops_values unit/test_ops_exact bench/bench_gpu bench/bench_model; do
+for p in unit/test_ops_cpu unit/test_ops_values unit/test_ops_exact unit/test_device bench/bench_gpu bench/bench_model; do
     cp "$objects/$p" "$to/tests/"
 done
 strip "$to"/bin/* "$to"/tests/test_* "$to"/tests/bench_*

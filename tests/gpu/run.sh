@@ -18,7 +18,7 @@ else
     export LD_LIBRARY_PATH="$here/lib/private${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 fi
 device=${DEVICE:-cuda} out=${OUT:-$PWD}
-export PATH="$bin:$PATH" THINKPIPE_PLUGINS="$plugins" TESTS="$tests"
+export PATH="$bin:$PATH" THINKPIPE_PLUGINS="$plugins" TESTS="$tests" THINKPIPE_CACHE=off
 # cuBLASLt, where pip or the toolkit put it.
 for folder in /usr/local/cuda/lib64 $(ls -d /usr/lib/python3*/site-packages/nvidia/cu*/lib \
     /usr/local/lib/python3*/*-packages/nvidia/cu*/lib 2>/dev/null); do
@@ -52,6 +52,9 @@ own() { THINKPIPE_PRODUCTS=own ops "$1"; }
 [ -n "${QUICK:-}" ] || check "bits: alone, packed, cached, behind a prefix" ops test_ops_exact
 [ -n "${QUICK:-}" ] || check "the same without cuBLASLt" own test_ops_exact
 
+records() { OPS_ONLY=$only "$units/test_device" >log 2>&1 && grep -q '^ok [1-9]' log; }
+check "steps of decoding that are recorded: the logits of single launches" records
+
 tiny() { (. "$TESTS/tiny-sft.sh") && head -n 40 prompts.jsonl >few.jsonl; }
 check "a tiny model" tiny
 
@@ -67,6 +70,41 @@ long=60
 [ "$device" = cuda ] || { long=6; head -n 3 prompts.jsonl >few.jsonl; }
 check "generator and recalculation, fp32: the same bits" bitwise fp32
 check "generator and recalculation, bf16: the same bits" bitwise bf16
+
+recorded() { # sampled tokens and log-probabilities with records and without, prompts shared and not
+    for graphs in on off; do
+        THINKPIPE_GRAPHS=$graphs rollout-gen -q --model sft --precision bf16 --device "$device" --group 3 --max-tokens "$long" \
+            --seed 7 --batch 5 few.jsonl >"graphs.$graphs" || return 1
+    done
+    cmp graphs.on graphs.off
+}
+check "recorded steps and single launches: the same bits" recorded
+
+again() { # layers that run again in the backward
+    for flag in "" --recompute; do
+        sft-train -q --model init --out "again$flag" --overwrite --steps 3 --batch-tokens 512 --precision bf16 $flag \
+            --device "$device" worked.jsonl >"again$flag.jsonl" || return 1
+    done
+    cmp again/model.safetensors again--recompute/model.safetensors
+}
+check "training with --recompute: the same bits" again
+
+lacks() { # more than any GPU has: refused before anything is read, with what would do
+    if sft-train -q --model init --out none --micro-tokens 1000000000 --precision bf16 --device "$device" worked.jsonl \
+        >none.jsonl 2>none.log; then return 1; fi
+    cat none.log
+    grep -Eq 'are needed, .* are free, .* are missing; .* would do with' none.log && [ ! -e none/model.safetensors ]
+}
+check "a run that does not fit says what would" lacks
+
+kept() { # products found by one process are the next one's
+    for i in 1 2; do
+        THINKPIPE_CACHE="$work/cache" rollout-gen -q --model sft --precision bf16 --device "$device" --max-tokens "$long" --seed 8 \
+            few.jsonl >"kept.$i" || return 1
+    done
+    cmp kept.1 kept.2 && { [ "$device" = cuda ] || ls "$work"/cache/products-*.txt; }
+}
+check "products that were kept: the same bits" kept
 
 follows() { # precision most
     for d in cpu "$device"; do

@@ -42,8 +42,18 @@ static void test_flops(void)
         struct flops a = flops_forward(&c, spans[i][0], spans[i][1]), b = count(&c, spans[i][0], spans[i][1]);
         CHECK(a.products == b.products && a.attention == b.attention && a.head == b.head);
     }
-    struct flops f = flops_forward(&c, 0, 9), t = flops_training(&c, 0, 9);
+    struct flops f = flops_forward(&c, 0, 9), t = flops_training(&c, 0, 9, false);
     CHECK(t.products == 3 * f.products && t.attention == 3.5 * f.attention && t.head == 3 * f.head);
+    struct model_config three = c; /* the layers that run again */
+    three.n_layers = 3;
+    for (int after = 0; after < 2; after++) {
+        three.norm_place = c.norm_place = after ? NORM_AFTER : NORM_BEFORE;
+        struct flops r = flops_training(&c, 0, 9, true), g = flops_forward(&three, 0, 9);
+        double left_out = after ? 0 : 3.0 * 2 * 9 * (double)(c.dim * c.hidden_dim);
+        CHECK_CLOSE(r.products - t.products, g.products - left_out, 0, 1e-12);
+        CHECK_CLOSE(r.attention - t.attention, g.attention, 0, 1e-12);
+        CHECK(r.head == t.head);
+    }
 }
 
 static void test_ladder(void)

@@ -212,6 +212,66 @@ static void test_accumulation(void)
     case_batch_release(&cb);
 }
 
+/* Gradients of two micro-batches, the second shorter; NULL without such a device. */
+static double *gradients_by(const struct model_config *c, const struct case_batch *first, const struct case_batch *second,
+                            struct model_options o, size_t *bytes)
+{
+    struct err err = {0};
+    struct model *m = model_new(c, &o, &err);
+    struct forward_out out = {0};
+    const struct case_batch *both[] = {first, second};
+
+    if (!m) {
+        CHECK_MSG(o.device != DEVICE_CPU, "%s", err.text);
+        return NULL;
+    }
+    float *w = case_weights(m, 2, o.precision == PRECISION_BF16);
+    model_set_weights(m, w);
+    for (int i = 0; i < 2; i++) {
+        CHECK_MSG(model_forward(m, &both[i]->b, &out, &err) == 0, "%s", err.text);
+        backward(m, both[i], true);
+    }
+    CHECK(!dev_error(&m->dev));
+    *bytes = acts_bytes(m, true, o.recompute, first->b.n_tokens);
+    double *g = case_grads(m);
+    free(w);
+    model_free(m);
+    return g;
+}
+
+/* With recompute: the same bits from less memory. */
+static void test_recompute(const struct model_case *k, int device)
+{
+    static const int longer[] = {33, 1, 70, 19};
+    struct model_config c;
+    struct case_batch first, second;
+
+    case_config(&c, k, 12, 3, 97);
+    case_batch_init(&first, k, c.vocab_size, longer, N_SEQS, 4);
+    case_batch_init(&second, k, c.vocab_size, lengths, N_SEQS, 5);
+    for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
+        struct model_options o = {.precision = p, .device = device, .trainable = true};
+        size_t kept, again;
+        double *want = gradients_by(&c, &first, &second, o, &kept);
+        o.recompute = true;
+        double *got = gradients_by(&c, &first, &second, o, &again);
+        if (!want || !got) {
+            CHECK(!want && !got && device == DEVICE_EMU);
+            printf("skip: no emulator here\n");
+            break;
+        }
+        int64_t n;
+        int n_params;
+        free(model_param_table(&c, &n_params, &n));
+        CHECK_MSG(memcmp(want, got, (size_t)n * sizeof *want) == 0, "%s: recompute gives other gradients", k->name);
+        CHECK_MSG(again < kept, "%s: recompute keeps %zu bytes of %zu", k->name, again, kept);
+        free(want);
+        free(got);
+    }
+    case_batch_release(&first);
+    case_batch_release(&second);
+}
+
 int main(void)
 {
     struct dev ref;
@@ -221,7 +281,10 @@ int main(void)
         dev_open_ref(&ref);
         test_differences(&model_cases[i], &ref);
         test_precisions(&model_cases[i], &ref);
+        test_recompute(&model_cases[i], DEVICE_CPU);
     }
+    test_recompute(&model_cases[3], DEVICE_EMU); /* norm before, */
+    test_recompute(&model_cases[ARRAY_SIZE(model_cases) - 1], DEVICE_EMU); /* and after, with everything else */
     printf("worst relative error against central differences %.1e\n", worst);
     test_accumulation();
     pool_release();

@@ -1,0 +1,49 @@
+#!/bin/sh
+# A GPU's memory: taken at once, as much as was planned and no more; where it is not there, the error says how much is
+# missing and which option helps, and that option does.
+set -eu
+[ -e "$THINKPIPE_PLUGINS/thinkpipe-emu.so" ] || { echo "the emulator is for x86-64"; exit 77; }
+. "$TESTS/tiny-sft.sh"
+
+train() { # bytes of memory, options...
+    EMU_MEMORY=$1
+    export EMU_MEMORY
+    shift
+    THINKPIPE_PRODUCTS=own sft-train -v --model init --out R --overwrite --steps 2 --batch-tokens 1024 --micro-tokens 1024 \
+        --device emu "$@" worked.jsonl 2>log >metrics.jsonl
+}
+bytes() { awk -v n="$1" -v unit="$2" 'BEGIN { printf "%.0f\n", (n + 0.1) * (unit == "GiB" ? 1073741824 : 1048576) }'; }
+needed() { sed -n 's/.*no memory on emu: \([0-9.]* [MG]iB\) are needed.*/\1/p' log; }
+refused() { # what the error must say
+    grep -Eq "$1" log || { echo "not said: $1"; tail -n 3 log; exit 1; }
+}
+
+for precision in fp32 bf16; do
+    # Nothing would do: what the weights take.
+    if train 100000 --precision $precision; then echo "it fits into nothing"; exit 1; fi
+    refused 'no memory on emu: [0-9.]+ MiB are needed, 0\.1 MiB are free, [0-9.]+ MiB are missing; weights, gradients and optimiser alone take [0-9.]+ MiB'
+    all=$(bytes $(needed))
+    # With as much as was said, and no byte more, it runs: no step allocates.
+    train "$all" --precision $precision || { tail -n 3 log; exit 1; }
+    grep -q 'emu: [0-9.]* MiB taken at once' log
+    cp R/model.safetensors whole-$precision
+    # With less: the first option that helps, which then does.
+    if train $((all - 400000)) --precision $precision; then echo "it fits into less than was planned"; exit 1; fi
+    refused 'are missing; --recompute would do with [0-9.]+ MiB'
+    train $((all - 400000)) --precision $precision --recompute || { tail -n 3 log; exit 1; }
+    cmp R/model.safetensors whole-$precision
+    if train $((all / 2)) --precision $precision; then echo "it fits into half"; exit 1; fi
+    refused 'are missing; (--recompute )?--micro-tokens (256|512) would do with [0-9.]+ MiB'
+    help=$(sed -n 's/.*are missing; \(.*\) would do with.*/\1/p' log)
+    train $((all / 2)) --precision $precision $help || { tail -n 3 log; exit 1; }
+    # Other micro-batches round elsewhere; the loss is the same to what rounding leaves.
+    echo "$precision: $all bytes at most, $help in half of them"
+done
+
+# Keys and values that do not fit.
+export EMU_MEMORY=3000000
+if THINKPIPE_PRODUCTS=own rollout-gen -q --model sft --precision fp32 --device emu --group 16 --batch 64 --max-tokens 400 \
+    prompts.jsonl 2>log >/dev/null; then echo "a cache fits into nothing"; exit 1; fi
+refused 'key-value cache of 64 sequences of [0-9]+ tokens: no memory on emu: [0-9.]+ MiB are needed, [0-9.]+ MiB are free, [0-9.]+ MiB are missing; .*--batch'
+THINKPIPE_PRODUCTS=own rollout-gen -q --model sft --precision fp32 --device emu --batch 4 --max-tokens 8 prompts.jsonl 2>log |
+    head -n 2 >/dev/null
