@@ -49,7 +49,7 @@ plan() {
     mkdir -p "$out"
     if [ ! -e "$out/sources.jsonl" ]; then
         for d in $(names "$train"); do
-            shard-dump -q --info "$(shard "$train" "$d")" | jq -c --arg name "$d" '{name: $name, tokens: .n_tokens}'
+            shard-info -q "$(shard "$train" "$d")" | jq -c --arg name "$d" '{name: $name, tokens: .n_tokens}'
         done >"$out/sources.jsonl.tmp"
         [ -s "$out/sources.jsonl.tmp" ] || die "no shards in $train"
         mv "$out/sources.jsonl.tmp" "$out/sources.jsonl"

@@ -34,7 +34,7 @@ refused() { # text program arguments...
 
 # What is on stdout must not pass for a whole shard.
 no_whole_shard() {
-    [ ! -s out ] || ! shard-dump -q --info out >/dev/null 2>&1 || fail "$*: stdout is a whole shard"
+    [ ! -s out ] || ! shard-info -q out >/dev/null 2>&1 || fail "$*: stdout is a whole shard"
 }
 
 taken() { # program arguments...

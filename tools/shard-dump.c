@@ -13,12 +13,6 @@ static const struct tool tool = {
 
 struct options {
     int64_t head;
-    bool info;
-};
-
-struct info {
-    int64_t n_blobs, n_seqs, n_tokens, min, max;
-    json_t *fields; /* array of names */
 };
 
 static int print_batch(const struct options *o, const struct shard_batch *b, struct err *err)
@@ -34,32 +28,14 @@ static int print_batch(const struct options *o, const struct shard_batch *b, str
     return 0;
 }
 
-static void add_info(struct info *info, const struct shard_batch *b)
-{
-    for (int64_t i = 0; i < b->n_seqs; i++) {
-        int64_t n = b->offsets[i + 1] - b->offsets[i];
-        info->min = info->n_seqs == 0 || n < info->min ? n : info->min;
-        info->max = n > info->max ? n : info->max;
-        info->n_seqs++;
-    }
-    info->n_blobs++;
-    info->n_tokens += b->n_tokens;
-    shard_batch_add_fields(b, info->fields);
-}
-
-static int read_shard(const struct options *o, const char *path, struct info *info, struct err *err)
+static int read_shard(const struct options *o, const char *path, struct err *err)
 {
     struct shard_reader *r = shard_reader_open(path, err);
     struct shard_batch b;
     int rc = r ? 1 : -1;
-    while (rc > 0 && (o->info || tool_counts.out != o->head)) {
-        rc = shard_reader_next(r, &b, err);
-        if (rc <= 0)
-            break;
+    while (rc > 0 && tool_counts.out != o->head && (rc = shard_reader_next(r, &b, err)) > 0) {
         tool_counts.in += b.n_seqs;
-        if (o->info)
-            add_info(info, &b);
-        else if (print_batch(o, &b, err) < 0)
+        if (print_batch(o, &b, err) < 0)
             rc = -1;
         shard_batch_release(&b);
     }
@@ -69,18 +45,9 @@ static int read_shard(const struct options *o, const char *path, struct info *in
 
 static int run(const struct options *o, const char **files, int n_files, struct err *err)
 {
-    struct info info = {.fields = json_array()};
     int rc = 0;
     for (int i = 0; rc == 0 && i < (n_files ? n_files : 1); i++)
-        rc = read_shard(o, n_files ? files[i] : NULL, &info, err);
-    if (rc == 0 && o->info) {
-        json_t *obj = json_pack("{sI sI sI sO sI sI}", "n_blobs", info.n_blobs, "n_seqs",
-                                info.n_seqs, "n_tokens", info.n_tokens, "fields", info.fields,
-                                "min_length", info.min, "max_length", info.max);
-        rc = jsonl_print(obj, err);
-        json_decref(obj);
-    }
-    json_decref(info.fields);
+        rc = read_shard(o, n_files ? files[i] : NULL, err);
     return rc;
 }
 
@@ -91,7 +58,6 @@ int main(int argc, char **argv)
         OPT_GROUP("Output"),
         OPT_INT('n', "head", &o.head, "N", "print the first N sequences only (-1: all)", -1,
                 0x1p53),
-        OPT_FLAG(0, "info", &o.info, "check everything and print one object of counts instead"),
         OPT_TABLE(tool_common_options),
         OPT_END,
     };

@@ -183,7 +183,8 @@ static int write_next(struct blend *b, struct source *s, bool with_mask, struct 
     memcpy(span, s->offsets.buf + (size_t)i * sizeof *span, sizeof span);
     struct shard_seq seq = {.n_tokens = span[1] - span[0],
                             .tokens = (const int32_t *)(const void *)s->tokens.buf + span[0],
-                            .id = json_string_value(json_array_get(s->ids, (size_t)i))};
+                            .id = json_string_value(json_array_get(s->ids, (size_t)i)),
+                            .domain = s->name};
     if (with_mask)
         seq.loss_mask =
             s->has_mask ? (const uint8_t *)s->mask.buf + span[0] : all_ones(b, seq.n_tokens);

@@ -6,6 +6,8 @@
  * come in a random order, a new one each epoch, that depends on the seed and the
  * source's name alone: adding a source does not reshuffle the others.
  *
+ * Each document's domain is the name of its source.
+ *
  * Sources are held in memory: 4 bytes a token (5 with a loss mask).
  */
 #ifndef TP_DATA_BLEND_H

@@ -58,8 +58,11 @@ static int reject_item(struct item *item, struct err *err)
 static int write_item(struct pack *p, struct item *item, struct err *err)
 {
     const struct example *e = &item->example;
-    struct shard_seq seq = {
-        .id = e->id, .n_tokens = e->n_tokens, .tokens = e->tokens, .loss_mask = e->loss_mask};
+    struct shard_seq seq = {.id = e->id,
+                            .domain = json_string_value(json_object_get(item->rec.obj, "domain")),
+                            .n_tokens = e->n_tokens,
+                            .tokens = e->tokens,
+                            .loss_mask = e->loss_mask};
     if (item->rc < 0)
         return reject_item(item, err);
     int rc = shard_writer_add(p->out, &seq, &item->err);

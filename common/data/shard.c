@@ -61,6 +61,7 @@ void shard_batch_release(struct shard_batch *b)
     for (int i = 0; i < n_shard_fields; i++)
         free(shard_batch_field(b, i));
     json_decref(b->ids);
+    json_decref(b->domains);
     *b = (struct shard_batch){0};
 }
 
@@ -69,7 +70,8 @@ struct shard_seq shard_batch_seq(const struct shard_batch *b, int64_t i)
     int64_t begin = b->offsets[i];
     struct shard_seq s = {.tokens = b->tokens + begin,
                           .n_tokens = b->offsets[i + 1] - begin,
-                          .id = json_string_value(json_array_get(b->ids, (size_t)i))};
+                          .id = json_string_value(json_array_get(b->ids, (size_t)i)),
+                          .domain = json_string_value(json_array_get(b->domains, (size_t)i))};
     for (int f = 0; f < n_shard_fields; f++) {
         const char *array = shard_batch_field(b, f);
         size_t at = (size_t)(shard_fields[f].per_seq ? i : begin);
@@ -244,20 +246,22 @@ static int check_offsets(const struct shard_batch *b, struct err *err)
     return 0;
 }
 
-static int take_ids(const struct st_file *f, struct shard_batch *b, struct err *err)
+/* A string or null for each sequence: `ids` or `domains`. */
+static int take_names(const struct st_file *f, const char *key, int64_t n_seqs, json_t **names,
+                      struct err *err)
 {
-    const char *text = metadata_str(f, "ids");
+    const char *text = metadata_str(f, key);
     if (!text)
         return 0;
-    b->ids = json_parse(text, strlen(text), err);
-    if (!b->ids)
-        return err_prefix(err, "'ids'");
-    bool ok = json_is_array(b->ids) && (int64_t)json_array_size(b->ids) == b->n_seqs;
-    for (int64_t i = 0; ok && i < b->n_seqs; i++) {
-        const json_t *id = json_array_get(b->ids, (size_t)i);
-        ok = json_is_string(id) || json_is_null(id);
+    *names = json_parse(text, strlen(text), err);
+    if (!*names)
+        return err_prefix(err, "'%s'", key);
+    bool ok = json_is_array(*names) && (int64_t)json_array_size(*names) == n_seqs;
+    for (int64_t i = 0; ok && i < n_seqs; i++) {
+        const json_t *name = json_array_get(*names, (size_t)i);
+        ok = json_is_string(name) || json_is_null(name);
     }
-    return ok ? 0 : err_set(err, "'ids' is not an array of %lld strings", (long long)b->n_seqs);
+    return ok ? 0 : err_set(err, "'%s' is not an array of %lld strings", key, (long long)n_seqs);
 }
 
 static int take_batch(const struct shard_reader *r, const struct st_file *f, struct shard_batch *b,
@@ -277,7 +281,9 @@ static int take_batch(const struct shard_reader *r, const struct st_file *f, str
         int64_t n = field->per_seq ? b->n_seqs : b->n_tokens;
         set_batch_field(b, i, take_tensor(r, f, field->name, field->dtype, n, err));
     }
-    return err->set ? -1 : take_ids(f, b, err);
+    if (err->set || take_names(f, "ids", b->n_seqs, &b->ids, err) < 0)
+        return -1;
+    return take_names(f, "domains", b->n_seqs, &b->domains, err);
 }
 
 /* The count in an end marker must be that of the sequences before it. */

@@ -4,10 +4,10 @@
  * `tokens` I32 [n_tokens], `offsets` I64 [n_seqs+1], and as needed `loss_mask` U8,
  * `logprobs`, `old_logprobs`, `ref_logprobs` F32, `policy_version` I32 (all
  * [n_tokens]), `reward`, `advantage` F32 [n_seqs].  `__metadata__`: kind
- * ("tokens"), xxh64 of the tensors' bytes (16 hex digits), ids (JSON array of
- * strings), and on the last blob end = number of sequences since the previous
- * end (so concatenated shards stay whole).  A stream that ends without one was
- * cut: an error.
+ * ("tokens"), xxh64 of the tensors' bytes (16 hex digits), ids and domains (JSON
+ * arrays of strings), and on the last blob end = number of sequences since the
+ * previous end (so concatenated shards stay whole).  A stream that ends without
+ * one was cut: an error.
  */
 #ifndef TP_DATA_SHARD_H
 #define TP_DATA_SHARD_H
@@ -26,13 +26,14 @@ struct shard_batch {
     float *logprobs, *old_logprobs, *ref_logprobs; /* or NULL */
     int32_t *policy_version; /* or NULL */
     float *reward, *advantage; /* [n_seqs] or NULL */
-    json_t *ids;             /* array of n_seqs strings or nulls; or NULL */
+    json_t *ids, *domains;   /* arrays of n_seqs strings or nulls; or NULL */
 };
 void shard_batch_release(struct shard_batch *b);
 
 /* One sequence: what a writer is given, or a view of one in a batch. */
 struct shard_seq {
-    const char *id; /* or NULL */
+    const char *id;     /* or NULL */
+    const char *domain; /* what it counts as in a mixture; or NULL */
     int64_t n_tokens;
     const int32_t *tokens;
     const uint8_t *loss_mask; /* arrays of one shard: present in all sequences or in none */

@@ -88,6 +88,7 @@ static int parse(const json_t *obj, struct shard_record *out, struct err *err)
     int64_t n = json_get_i32s(obj, "tokens", true, &out->tokens, err);
     if (n < 0 || parse_id(obj, out, err) < 0)
         return -1;
+    out->seq.domain = json_string_value(json_object_get(obj, "domain"));
     out->seq.tokens = out->tokens;
     out->seq.n_tokens = n;
     for (int64_t i = 0; i < n; i++)
@@ -136,6 +137,8 @@ json_t *shard_seq_to_json(const struct shard_seq *s)
     json_t *obj = json_object();
     if (s->id)
         json_object_set_new(obj, "id", json_string(s->id));
+    if (s->domain)
+        json_object_set_new(obj, "domain", json_string(s->domain));
     json_object_set_new(obj, "tokens", json_from_i32s(s->tokens, s->n_tokens));
     for (int i = 0; i < n_shard_fields; i++)
         if (shard_seq_field(s, i))

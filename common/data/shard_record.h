@@ -1,6 +1,6 @@
 /* shard_record.h - a sequence of a shard as a JSON record and back.
  *
- *     {"id":"a","tokens":[1,2,3],"loss_mask":[0,1,1],"reward":0.5}
+ *     {"id":"a","domain":"web","tokens":[1,2,3],"loss_mask":[0,1,1],"reward":0.5}
  */
 #ifndef TP_DATA_SHARD_RECORD_H
 #define TP_DATA_SHARD_RECORD_H
@@ -8,13 +8,13 @@
 #include "data/shard.h"
 
 struct shard_record {
-    struct shard_seq seq; /* points into what follows */
+    struct shard_seq seq; /* points into what follows, its domain into the record */
     char *id;
     int32_t *tokens;
     void *fields[8];
 };
 
-/* `tokens` is required; `id` (string or integer), `loss_mask`, `logprobs`, `old_logprobs`,
+/* `tokens` is required; `id` (string or integer), `domain`, `loss_mask`, `logprobs`, `old_logprobs`,
  * `ref_logprobs`, `policy_version`, `reward`, `advantage` are taken when present.  Arrays must have
  * as many entries as `tokens`.  Other fields are ignored: a shard has no place for them. */
 int shard_record_parse(const json_t *obj, struct shard_record *out, struct err *err) WARN_UNUSED;

@@ -16,7 +16,7 @@ struct shard_writer {
     int64_t n_seqs, n_tokens;
     struct strbuf tokens, offsets; /* int32, int64: the offset behind each sequence */
     struct strbuf fields[MAX_SHARD_FIELDS];
-    json_t *ids;
+    json_t *ids, *domains;
     /* Which fields the first sequence had. */
     bool any, has[MAX_SHARD_FIELDS];
     struct strbuf blob;
@@ -36,15 +36,28 @@ struct shard_writer *shard_writer_open(const char *path, int64_t blob_tokens, st
     w->out = out;
     w->blob_tokens = blob_tokens;
     w->ids = json_array();
+    w->domains = json_array();
     return w;
 }
 
-static bool any_id(const json_t *ids)
+/* `ids` or `domains`, unless all are null. */
+static void set_names(json_t *metadata, const char *key, const json_t *names)
 {
+    bool any = false;
     size_t i;
-    json_t *id;
-    json_array_foreach(ids, i, id) if (json_is_string(id)) return true;
-    return false;
+    json_t *name;
+    json_array_foreach(names, i, name) any |= json_is_string(name);
+    if (!any)
+        return;
+    struct strbuf text = {0};
+    json_write(&text, names);
+    json_object_set_new(metadata, key, json_string(text.buf));
+    strbuf_release(&text);
+}
+
+static json_t *name_json(const char *name)
+{
+    return name ? json_string(name) : json_null();
 }
 
 static size_t data_bytes(const struct st_write_tensor *t)
@@ -68,12 +81,8 @@ static json_t *metadata_of(const struct shard_writer *w, const struct st_write_t
     json_t *m = json_object();
     json_object_set_new(m, "kind", json_string("tokens"));
     json_object_set_new(m, "xxh64", json_string(text));
-    if (any_id(w->ids)) {
-        struct strbuf ids = {0};
-        json_write(&ids, w->ids);
-        json_object_set_new(m, "ids", json_string(ids.buf));
-        strbuf_release(&ids);
-    }
+    set_names(m, "ids", w->ids);
+    set_names(m, "domains", w->domains);
     if (end) {
         snprintf(text, sizeof text, "%lld", (long long)(w->n_written + w->n_seqs));
         json_object_set_new(m, "end", json_string(text));
@@ -131,6 +140,7 @@ static int write_blob(struct shard_writer *w, bool end, struct err *err)
     for (int i = 0; i < n_shard_fields; i++)
         strbuf_clear(&w->fields[i]);
     json_array_clear(w->ids);
+    json_array_clear(w->domains);
     return rc;
 }
 
@@ -168,7 +178,8 @@ int shard_writer_add(struct shard_writer *w, const struct shard_seq *s, struct e
         if (w->has[i])
             strbuf_add(&w->fields[i], shard_seq_field(s, i), n * st_dtype_bytes(f->dtype));
     }
-    json_array_append_new(w->ids, s->id ? json_string(s->id) : json_null());
+    json_array_append_new(w->ids, name_json(s->id));
+    json_array_append_new(w->domains, name_json(s->domain));
     return 0;
 }
 
@@ -194,5 +205,6 @@ void shard_writer_abort(struct shard_writer *w)
         strbuf_release(&w->fields[i]);
     strbuf_release(&w->blob);
     json_decref(w->ids);
+    json_decref(w->domains);
     free(w);
 }

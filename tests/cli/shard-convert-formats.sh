@@ -25,7 +25,7 @@ od -An -v -tu2 -w40 -j1024 l.bin
 convert l.bin | shard-dump -q
 convert --to llmc --dtype u32 --eos 2 --out w.bin in.shard
 od -An -v -td4 -N12 w.bin
-convert w.bin | shard-dump -q --info
+convert w.bin | shard-info -q
 echo "from one to another"
 convert --to megatron --out m2 x.npy
 convert --eos 2 --out y.npy m2.idx

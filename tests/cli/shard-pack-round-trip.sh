@@ -6,8 +6,8 @@ cat >in.jsonl <<'END'
 END
 shard-pack -q in.jsonl | shard-dump
 shard-pack -q --blob-tokens 1 --out x.shard.zst in.jsonl
-shard-dump --info x.shard.zst
+shard-info x.shard.zst
 shard-pack -q in.jsonl >a.shard
-cat a.shard a.shard | shard-dump --info
+cat a.shard a.shard | shard-info
 shard-dump --head 1 a.shard | cut -c 1-20
-shard-pack -q </dev/null | shard-dump --info
+shard-pack -q </dev/null | shard-info

@@ -103,7 +103,7 @@ done <"$TESTS/fault/bad-input.types"
 shard-pack -q good/tokens >good.shard
 cat >shard-readers <<'END'
 |shard-dump -q
-|shard-dump -q --info
+|shard-info -q
 |tok-decode -q --tokenizer ../M
 |base-train -q --model ../M --out OUT --steps 1 --batch-tokens 64
 |sft-train -q --model ../M --out OUT
@@ -113,7 +113,7 @@ size=$(wc -c <good.shard)
 n=1
 while [ $n -lt "$size" ]; do
     head -c $n good.shard >bad.shard
-    refused "../bad.shard" shard-dump -q --info ../bad.shard
+    refused "../bad.shard" shard-info -q ../bad.shard
     n=$((n + 1))
 done
 shard_faults() {
@@ -135,7 +135,7 @@ rows shard-readers shard_faults
 # Ids that the model, or the tokenizer, does not have.
 echo '{"tokens": [1, 264]}' | shard-pack -q >alien.shard
 alien_ids() {
-    case $1 in shard-dump) taken "$@" ../alien.shard ;; *) refused "../alien.shard: " "$@" ../alien.shard ;; esac
+    case $1 in shard-dump | shard-info) taken "$@" ../alien.shard ;; *) refused "../alien.shard: " "$@" ../alien.shard ;; esac
 }
 rows shard-readers alien_ids
 head -c 100 good.shard >bad.shard
