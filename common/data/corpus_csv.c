@@ -16,9 +16,7 @@
 struct csv {
     struct stream *stream;
     char separator;
-    unsigned char buf[16384];
-    size_t pos, end;
-    int64_t offset, line; /* of the next byte */
+    int64_t line; /* of the next byte */
     /* The current row. */
     struct strbuf text; /* the fields, each with a NUL behind it */
     size_t *starts;     /* [n + 1] */
@@ -27,18 +25,12 @@ struct csv {
     bool bad_quote, too_long;
 };
 
-/* The next byte, -1 = end, -2 = error. */
+/* Or STREAM_END, STREAM_FAILED. */
 static int next_byte(struct csv *v, struct err *err)
 {
-    if (v->pos == v->end) {
-        ssize_t got = stream_read(v->stream, v->buf, sizeof v->buf, err);
-        if (got <= 0)
-            return got < 0 ? -2 : -1;
-        v->pos = 0;
-        v->end = (size_t)got;
-    }
-    v->offset++;
-    int b = v->buf[v->pos++];
+    int b = stream_see_byte(v->stream, err);
+    if (b >= 0)
+        stream_take_byte(v->stream);
     v->line += b == '\n';
     return b;
 }
@@ -82,7 +74,7 @@ static int read_quoted(struct csv *v, struct err *err)
                 return b;
         }
         if (b < 0) {
-            v->bad_quote = b == -1;
+            v->bad_quote = b == STREAM_END;
             return b;
         }
         add_byte(v, b);
@@ -95,12 +87,12 @@ static int next_row(struct csv *v, struct err *err)
     strbuf_clear(&v->text);
     v->n = 0;
     v->bad_quote = v->too_long = false;
-    v->row_offset = v->offset;
+    v->row_offset = stream_offset(v->stream);
     v->row_line = v->line;
     begin_field(v);
     int b = next_byte(v, err);
     if (b < 0)
-        return b == -1 ? 0 : -1;
+        return b == STREAM_END ? 0 : -1;
     for (;;) {
         bool quoted = b == '"' && v->separator == ',';
         if (quoted)
@@ -115,7 +107,7 @@ static int next_row(struct csv *v, struct err *err)
             drop_cr(v);
         end_field(v);
         if (b != v->separator)
-            return b == -2 ? -1 : 1;
+            return b == STREAM_FAILED ? -1 : 1;
         b = next_byte(v, err);
     }
 }
@@ -212,16 +204,12 @@ static int read_rows(struct corpus *c, struct csv *v, const json_t *names, int t
 int corpus_read_csv(struct corpus *c, struct stream *s, const char *source, char separator,
                     struct err *err)
 {
-    struct csv *v = xcalloc(1, sizeof *v);
+    struct csv v = {.stream = s, .separator = separator, .line = 1};
     int text_column;
-    v->stream = s;
-    v->separator = separator;
-    v->line = 1;
-    json_t *names = read_header(c, v, source, &text_column, err);
-    int rc = names ? read_rows(c, v, names, text_column, source, err) : -1;
+    json_t *names = read_header(c, &v, source, &text_column, err);
+    int rc = names ? read_rows(c, &v, names, text_column, source, err) : -1;
     json_decref(names);
-    strbuf_release(&v->text);
-    free(v->starts);
-    free(v);
+    strbuf_release(&v.text);
+    free(v.starts);
     return rc;
 }

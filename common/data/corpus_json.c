@@ -3,47 +3,30 @@
  * Values are cut out by their brackets and quotes, one at a time, so a file may be of
  * any size; the parser then has the last word on each.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "data/corpus_part.h"
 #include "data/jsonl.h"
 
 struct cutter {
     struct stream *stream;
-    unsigned char buf[65536];
-    size_t pos, end;
-    int64_t offset, line; /* of the next byte */
+    int64_t line; /* of the next byte */
     bool in_array, first;
     int64_t value_offset, value_line;
 };
 
-/* The next byte, -1 = end, -2 = error; peek leaves it. */
-static int peek(struct cutter *v, struct err *err)
+/* Past the byte b that was seen. */
+static void skip(struct cutter *v, int b)
 {
-    if (v->pos == v->end) {
-        ssize_t got = stream_read(v->stream, v->buf, sizeof v->buf, err);
-        if (got <= 0)
-            return got < 0 ? -2 : -1;
-        v->pos = 0;
-        v->end = (size_t)got;
-    }
-    return v->buf[v->pos];
-}
-
-static void skip(struct cutter *v)
-{
-    v->line += v->buf[v->pos] == '\n';
-    v->pos++;
-    v->offset++;
+    v->line += b == '\n';
+    stream_take_byte(v->stream);
 }
 
 static int skip_space(struct cutter *v, struct err *err)
 {
     int b;
-    while ((b = peek(v, err)) == ' ' || b == '\t' || b == '\r' || b == '\n')
-        skip(v);
+    while ((b = stream_see_byte(v->stream, err)) == ' ' || b == '\t' || b == '\r' || b == '\n')
+        skip(v, b);
     return b;
 }
 
@@ -55,14 +38,14 @@ static int cut_value(struct cutter *v, struct strbuf *out, bool *too_long, struc
     strbuf_clear(out);
     *too_long = false;
     for (;;) {
-        int b = peek(v, err);
-        if (b == -2)
+        int b = stream_see_byte(v->stream, err);
+        if (b == STREAM_FAILED)
             return -1;
         bool ends =
-            b == -1 || (depth == 0 && !in_string && out->len > 0 && strchr(",] \t\r\n", b) != NULL);
+            b == STREAM_END || (depth == 0 && !in_string && out->len > 0 && strchr(",] \t\r\n", b) != NULL);
         if (ends)
             return depth == 0 && !in_string;
-        skip(v);
+        skip(v, b);
         if ((int64_t)out->len < jsonl_options.max_line_bytes)
             strbuf_addc(out, (char)b);
         else
@@ -85,7 +68,7 @@ static int to_next_value(struct cutter *v, const char *source, struct err *err)
 {
     int b = skip_space(v, err);
     if (v->in_array && !v->first && b == ',') {
-        skip(v);
+        skip(v, b);
         b = skip_space(v, err);
         if (b == ']')
             return err_set(err, "%s:%lld: expected a value behind ','", source, (long long)v->line);
@@ -94,35 +77,33 @@ static int to_next_value(struct cutter *v, const char *source, struct err *err)
                        (long long)v->line);
     }
     if (v->in_array && b == ']') {
-        skip(v);
+        skip(v, b);
         v->in_array = false;
         b = skip_space(v, err);
         if (b >= 0)
             return err_set(err, "%s:%lld: something follows the array", source, (long long)v->line);
-        return b == -1 ? 0 : -1;
+        return b == STREAM_END ? 0 : -1;
     }
-    if (b == -1 && v->in_array)
+    if (b == STREAM_END && v->in_array)
         return err_set(err, "%s:%lld: the array is cut", source, (long long)v->line);
     v->first = false;
-    v->value_offset = v->offset;
+    v->value_offset = stream_offset(v->stream);
     v->value_line = v->line;
-    return b == -1 ? 0 : b == -2 ? -1 : 1;
+    return b == STREAM_END ? 0 : b == STREAM_FAILED ? -1 : 1;
 }
 
 static int begin(struct cutter *v, struct err *err)
 {
     const unsigned char *bytes;
     ssize_t n = stream_peek(v->stream, &bytes, 3, err);
-    if (n == 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 && peek(v, err) >= 0) {
-        v->pos += 3;
-        v->offset += 3;
-    }
-    int b = n < 0 ? -2 : skip_space(v, err);
+    for (int i = 0; n == 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 && i < 3; i++)
+        stream_take_byte(v->stream);
+    int b = n < 0 ? STREAM_FAILED : skip_space(v, err);
     if (b == '[') {
         v->in_array = true;
-        skip(v);
+        skip(v, b);
     }
-    return b == -2 ? -1 : 0;
+    return b == STREAM_FAILED ? -1 : 0;
 }
 
 static int read_values(struct corpus *c, struct cutter *v, const char *source, struct err *err)
@@ -151,11 +132,6 @@ static int read_values(struct corpus *c, struct cutter *v, const char *source, s
 
 int corpus_read_json(struct corpus *c, struct stream *s, const char *source, struct err *err)
 {
-    struct cutter *v = xcalloc(1, sizeof *v);
-    v->stream = s;
-    v->line = 1;
-    v->first = true;
-    int rc = read_values(c, v, source, err);
-    free(v);
-    return rc;
+    struct cutter v = {.stream = s, .line = 1, .first = true};
+    return read_values(c, &v, source, err);
 }

@@ -308,6 +308,18 @@ ssize_t stream_peek(struct stream *s, const unsigned char **bytes, size_t n, str
     return (ssize_t)(s->end - s->pos < n ? s->end - s->pos : n);
 }
 
+int stream_see_byte(struct stream *s, struct err *err)
+{
+    if (s->pos == s->end && fill(s, err) < 0)
+        return STREAM_FAILED;
+    return s->pos == s->end ? STREAM_END : (unsigned char)s->buf[s->pos];
+}
+
+void stream_take_byte(struct stream *s)
+{
+    s->pos++;
+}
+
 static void keep(struct stream *s, struct strbuf *line, const char *bytes, size_t n, size_t max)
 {
     if (line->len + n > max) {

@@ -36,6 +36,11 @@ int stream_line(struct stream *s, struct strbuf *line, size_t max_bytes, bool *c
                 struct err *err) WARN_UNUSED;
 /* Peeks at up to n bytes without consuming them; returns how many there are. */
 ssize_t stream_peek(struct stream *s, const unsigned char **bytes, size_t n, struct err *err) WARN_UNUSED;
+/* The next byte, STREAM_END or STREAM_FAILED; it stays until stream_take_byte(), which is only for a byte
+ * that was seen like this. */
+enum { STREAM_END = -1, STREAM_FAILED = -2 };
+int stream_see_byte(struct stream *s, struct err *err) WARN_UNUSED;
+void stream_take_byte(struct stream *s);
 /* After stream_line failed: true if only the length was wrong.  The rest of the line is gone, its
  * beginning is in `line`, and reading can go on. */
 bool stream_line_too_long(const struct stream *s);
