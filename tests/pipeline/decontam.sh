@@ -3,22 +3,11 @@
 # planted, by both rules; and the overlaps that real sets are known to have.  Texts of random words;
 # with $THINKPIPE_DATA GSM8K's questions in prose.
 set -eu
-bad=0
-fail() { echo "$*"; bad=1; }
-percent() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.4f", b ? a / b : 0 }'; }
-at_least() { # what value least
-    awk -v v="$2" -v least="$3" 'BEGIN { exit !(v >= least) }' || fail "$1 is $2, expected at least $3"
-}
+. "$TESTS/plant.sh"
 
 # 100 items of each kind of edit stand in the middle of documents; the other documents are clean.
 plant() { # from items.tsv and documents.tsv: records.jsonl, eval.jsonl
-    : >planted.tsv
-    at=0
-    for how in verbatim case 5 15 30 half; do
-        tail -n +$((at * 100 + 1)) items.tsv | head -n 100 |
-            awk -v mode=edit -v how=$how -v seed=$at -f "$TESTS/plant.awk" >>planted.tsv
-        at=$((at + 1))
-    done
+    plant_edits items.tsv
     awk -F '\t' 'NR == FNR { id[NR] = $1; item[NR] = $2; n = NR; next }
         { m = split($2, w, " "); line = ""
           for (i = 1; i <= m; i++) {
@@ -26,8 +15,8 @@ plant() { # from items.tsv and documents.tsv: records.jsonl, eval.jsonl
               if (i == int(m / 2) && FNR <= n) line = line " " item[FNR]
           }
           print (FNR <= n ? id[FNR] : "clean:" FNR) "\t" line }' planted.tsv documents.tsv |
-        jq -R -c 'split("\t") | {id: .[0], text: .[1]}' >records.jsonl
-    jq -R -c 'split("\t") | {id: .[0], question: .[1]}' items.tsv >eval.jsonl
+        records >records.jsonl
+    records question <items.tsv >eval.jsonl
 }
 
 measure() { # name least-at-5-% options
@@ -35,25 +24,14 @@ measure() { # name least-at-5-% options
     shift 2
     corpus-decontam -q --against set=eval.jsonl --report found.jsonl "$@" records.jsonl >clean.jsonl
     jq -r '"\(.id)\t\(.item)"' found.jsonl >found.tsv
-    right=$(awk -F '\t' '{ split($1, p, ":"); n += p[2] == $2 } END { print n + 0 }' found.tsv)
-    precision=$(percent "$right" "$(wc -l <found.tsv)")
-    for how in verbatim case 5 15 30 half; do
-        n=$(awk -F '\t' -v how=$how '$1 == how ":" $2 { n++ } END { print n + 0 }' found.tsv)
-        eval "r_$how=$(percent "$n" "$(grep -c "^$how:" planted.tsv)")"
-    done
-    # shellcheck disable=SC2154
-    echo "$name${*:+ }$*: precision $precision, recall verbatim $r_verbatim, case $r_case, 5 % $r_5, 15 % $r_15, 30 % $r_30, half $r_half"
-    at_least "$name $*: precision" "$precision" 0.98
-    at_least "$name $*: recall of verbatim items" "$r_verbatim" 1
-    at_least "$name $*: recall of items in other case" "$r_case" 1
-    at_least "$name $*: recall at 5 %" "$r_5" "$least"
+    rate_finds "$name${*:+ }$*" "$least"
     jq -r .id found.jsonl | sort -u >dropped.ids
     jq -r .id records.jsonl | grep -v -F -x -f dropped.ids >want.ids
     jq -r .id clean.jsonl | cmp -s - want.ids || fail "$name $*: what is printed is not what is clean"
 }
 
-awk -v mode=make -v n=600 -v least=16 -v most=70 -v seed=5 -f "$TESTS/plant.awk" | sed 's/^d/q/' >items.tsv
-awk -v mode=make -v n=1200 -v least=60 -v most=300 -v seed=6 -f "$TESTS/plant.awk" >documents.tsv
+texts 600 16 70 5 | sed 's/^d/q/' >items.tsv
+texts 1200 60 300 6 >documents.tsv
 plant
 measure "random words, Olmo 3's rule" 0.9 --rule ngram
 measure "random words" 0.95

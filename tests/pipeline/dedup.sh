@@ -3,44 +3,21 @@
 # threads, and an index on disk give the same records.  Texts of random words; with $THINKPIPE_DATA
 # the same with prose.
 set -eu
-bad=0
-fail() { echo "$*"; bad=1; }
-records() { jq -R -c 'split("\t") | {id: .[0], text: .[1]}' "$@"; }
-percent() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.4f", b ? a / b : 0 }'; }
-at_least() { # what value least
-    awk -v v="$2" -v least="$3" 'BEGIN { exit !(v >= least) }' || fail "$1 is $2, expected at least $3"
-}
+. "$TESTS/plant.sh"
 
 # Each kind of edit of 100 originals of its own, behind all originals.
 measure() { # name options: from originals.tsv
     name=$1
     shift
-    : >planted.tsv
-    at=0
-    for how in verbatim case 5 15 30 half; do
-        tail -n +$((at * 100 + 1)) originals.tsv | head -n 100 |
-            awk -v mode=edit -v how=$how -v seed=$at -f "$TESTS/plant.awk" >>planted.tsv
-        at=$((at + 1))
-    done
+    plant_edits originals.tsv
     cat originals.tsv planted.tsv | records >all.jsonl
     corpus-dedup -q --report clusters.jsonl "$@" all.jsonl >unique.jsonl
     jq -r '.kept as $k | .dropped[] | "\(.id)\t\($k)"' clusters.jsonl >found.tsv
-    right=$(awk -F '\t' '{ split($1, p, ":"); n += $1 == p[1] ":" $2 } END { print n + 0 }' found.tsv)
-    precision=$(percent "$right" "$(wc -l <found.tsv)")
-    for how in verbatim case 5 15 30 half; do
-        n=$(awk -F '\t' -v how=$how '$1 == how ":" $2 { n++ } END { print n + 0 }' found.tsv)
-        eval "r_$how=$(percent "$n" "$(grep -c "^$how:" planted.tsv)")"
-    done
-    # shellcheck disable=SC2154
-    echo "$name${*:+ }$*: precision $precision, recall verbatim $r_verbatim, case $r_case, 5 % $r_5, 15 % $r_15, 30 % $r_30, half $r_half"
-    at_least "$name: precision" "$precision" 0.98
-    at_least "$name: recall of verbatim copies" "$r_verbatim" 1
-    at_least "$name: recall of copies in other case" "$r_case" 1
-    at_least "$name: recall at 5 %" "$r_5" 0.95
+    rate_finds "$name${*:+ }$*" 0.95
     [ "$(wc -l <unique.jsonl)" = $(($(wc -l <all.jsonl) - $(wc -l <found.tsv))) ] || fail "$name: records are lost"
 }
 
-awk -v mode=make -v n=800 -v least=60 -v most=300 -v seed=1 -f "$TESTS/plant.awk" >originals.tsv
+texts 800 60 300 1 >originals.tsv
 measure "random words" --threshold 0.3 --ngram 3 --bands 64 --rows 2
 at_least "recall at 15 % with a lower threshold" "$r_15" 0.95
 measure "random words"
