@@ -30,7 +30,7 @@ static const struct command commands[] = {
     {"fit", mix_fit, " mixtures metrics out ",
      " mixtures metrics regressor terms trees learning-rate higher-is-better normalize report out "},
     {"predict", mix_predict, " model mixtures ", " model mixtures metrics normalize report out "},
-    {"solve", mix_solve_print, " model objective ", " search" PROBLEM_OPTIONS},
+    {"solve", mix_solve_print, " model objective ", " search reference no-worse" PROBLEM_OPTIONS},
     {"pareto", mix_pareto_print, " model objective ", " points svg" PROBLEM_OPTIONS},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -40,6 +40,7 @@ static const char *const own_options[] = {
     "metrics", "regressor", "terms", "trees", "learning-rate", "higher-is-better", "normalize", "report",
     "model", "objective",  "force", "kl", "sources", "tokens",   "max-epochs", "min",   "max", "fix",
     "group", "extrapolate", "candidates", "search", "points", "svg", "out",
+    "reference", "no-worse",
 };
 
 static bool holds(const char *list, const char *name)
@@ -84,6 +85,8 @@ static void check_options(const struct command *c, const struct mix_options *o)
         tool_usage_error("--tokens needs --sources");
     if (opt_given("max-epochs") && !(p->tokens > 0))
         tool_usage_error("--max-epochs needs --tokens");
+    if (o->solve.reference && o->solve.no_worse < 0)
+        tool_usage_error("--reference needs --no-worse");
     if (c->run == mix_predict && o->report && !o->metrics)
         tool_usage_error("--report needs --metrics");
 }
@@ -108,7 +111,7 @@ int main(int argc, char **argv)
                                                          &regressor_gbt, &regressor_mean};
     struct mix_options o = {.n = 64, .strength = "0.1:5", .min_weight = 0.002, .temperature = 1,
                             .kl = "0.05", .points = 21, .fit.fit.trees = 250,
-                            .solve = {.candidates = 100000, .problem = {.max_epochs = 4}}};
+                            .solve = {.candidates = 100000, .no_worse = -1, .problem = {.max_epochs = 4}}};
     const struct opt table[] = {
         OPT_GROUP("sample: mixtures for N small runs, as CSV"),
         OPT_INT('n', "runs", &o.n, "N", "mixtures; the prior and uniform come first", 1, 1e6),
@@ -145,6 +148,9 @@ int main(int argc, char **argv)
         OPT_LIST(0, "fix", &o.solve.problem.fix, "DOMAIN=X", "the share (repeatable)"),
         OPT_LIST(0, "group", &o.solve.problem.group, "A,B<=X", "limit of a sum; >= for the least (repeatable)"),
         OPT_FLAG(0, "extrapolate", &o.solve.problem.extrapolate, "allow shares larger than in any run"),
+        OPT_FLOAT(0, "no-worse", &o.solve.no_worse, "X",
+                  "let no metric of the objective be a part of X worse than at --reference (-1: any)", -1, 1e6),
+        OPT_STR(0, "reference", &o.solve.reference, "FILE", "a mixture to be no worse than (the prior)"),
         OPT_INT(0, "candidates", &o.solve.candidates, "N", "mixtures drawn a round (gbt, mean)", 128, 1e8),
         OPT_ENUM(0, "search", &search, "NAME", "best, or regmix: one round around the prior", search_names),
         OPT_GROUP("pareto: the front between the metrics of the objective, as JSON lines"),

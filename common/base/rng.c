@@ -129,9 +129,30 @@ static double gamma_log_big(struct rng *r, double alpha)
         double u = 1.0 - rng_uniform(r);
         if (v <= 0)
             continue;
-        double log_v = 3.0 * log(v);
-        if (log(u) < 0.5 * x * x + d * (1.0 - v * v * v + log_v))
-            return log(d) + log_v;
+        v = v * v * v;
+        if (u < 1.0 - 0.0331 * x * x * x * x || log(u) < 0.5 * x * x + d * (1.0 - v + log(v)))
+            return log(d * v);
+    }
+}
+
+/* Liu, Martin and Syring, "Simulating from a gamma distribution with small shape parameter",
+ * arXiv:1302.1884; alpha < 1, fewer than half are rejected below 1/2.  The logarithm t has the density
+ * e^(alpha t - e^t): below that of an exponential of rate alpha to the left of 0, and of another,
+ * e^-1 as high and of rate 1 - alpha, to its right. */
+static double gamma_log_small(struct rng *r, double alpha)
+{
+    double right = alpha / (2.718281828459045235 * (1.0 - alpha)), split = 1.0 / (1.0 + right);
+    for (;;) {
+        double u = 1.0 - rng_uniform(r), v = rng_uniform(r);
+        if (u <= split) {
+            double t = log(u / split) / alpha, x = exp(t);
+            if (v < 1.0 - x || log(v) < -x)
+                return t;
+        } else {
+            double t = -log((1.0 - u) / (right * split)) / (1.0 - alpha);
+            if (log(v) < 1.0 + t - exp(t))
+                return t;
+        }
     }
 }
 
@@ -141,6 +162,8 @@ double rng_gamma_log(struct rng *r, double alpha)
         BUG("rng_gamma_log(%g)", alpha);
     if (alpha >= 1)
         return gamma_log_big(r, alpha);
+    if (alpha < 0.5)
+        return gamma_log_small(r, alpha);
     /* Gamma(a) = Gamma(a + 1) U^(1/a), which underflows for tiny a unless kept as a logarithm. */
     double boosted = gamma_log_big(r, alpha + 1.0);
     return boosted + log(1.0 - rng_uniform(r)) / alpha;

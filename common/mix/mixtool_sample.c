@@ -75,30 +75,19 @@ static void plan_release(struct plan *p)
     mix_model_release(&p->model);
 }
 
-/* The shares of a mixture that solve wrote. */
+static int64_t find_source(const void *self, const char *name)
+{
+    return sources_find(self, name);
+}
+
+/* A little of the prior is in it, so that no domain is out for good. */
 static int read_centre(struct plan *p, const json_t *doc, const char *path, struct err *err)
 {
-    const json_t *weights = json_object_get(doc, "domains"); /* with virtual domains, if there are */
-    double sum = 0;
-    if (!weights)
-        weights = json_object_get(doc, "weights");
-    if (!json_is_object(weights))
-        return err_set(err, "%s: neither a model nor a mixture: no 'weights'", path);
-    const char *name;
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)weights, name, v)
-    {
-        int64_t j = sources_find(&p->src, name);
-        if (j < 0 || !json_is_number(v) || !(json_number_value(v) >= 0))
-            return err_set(err, "%s: the weight of '%s' is %s", path, name,
-                           j < 0 ? "of no domain of this swarm" : "not a number from 0 on");
-        p->centre[j] = json_number_value(v);
-        sum += p->centre[j];
-    }
-    if (!(sum > 0))
-        return err_set(err, "%s: all weights are 0", path);
+    const struct mixture_names names = {find_source, &p->src, p->src.n};
+    if (mixture_read(doc, path, &names, p->centre, err) < 0)
+        return -1;
     for (int64_t j = 0; j < p->src.n; j++)
-        p->centre[j] = 0.97 * p->centre[j] / sum + 0.03 * p->prior[j];
+        p->centre[j] = 0.97 * p->centre[j] + 0.03 * p->prior[j];
     return 0;
 }
 

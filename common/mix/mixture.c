@@ -122,3 +122,31 @@ json_t *mixture_json(const struct mixture_report *r, const double *x)
     json_object_set_new(o, "kl", json_number(kl));
     return o;
 }
+
+int mixture_read(const json_t *doc, const char *path, const struct mixture_names *names, double *out,
+                 struct err *err)
+{
+    const json_t *weights = json_object_get(doc, "domains"); /* with virtual domains, if there are */
+    double sum = 0;
+    if (!weights)
+        weights = json_object_get(doc, "weights");
+    if (!json_is_object(weights))
+        return err_set(err, "%s: neither a model nor a mixture: no 'weights'", path);
+    const char *name;
+    json_t *v;
+    memset(out, 0, (size_t)names->n * sizeof *out);
+    json_object_foreach((json_t *)(uintptr_t)weights, name, v)
+    {
+        int64_t j = names->find(names->self, name);
+        if (j < 0 || !json_is_number(v) || !(json_number_value(v) >= 0))
+            return err_set(err, "%s: the weight of '%s' is %s", path, name,
+                           j < 0 ? "of no domain that is known here" : "not a number from 0 on");
+        out[j] = json_number_value(v);
+        sum += out[j];
+    }
+    if (!(sum > 0))
+        return err_set(err, "%s: all weights are 0", path);
+    for (int64_t j = 0; j < names->n; j++)
+        out[j] /= sum;
+    return 0;
+}

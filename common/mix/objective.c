@@ -33,6 +33,10 @@ static int64_t find_goal_metric(const struct objective *f, char *text, double *w
     return metric;
 }
 
+/* Weight per unit of g above a ceiling: more than any multiplier that is worth having. */
+static const double EXCESS_COST = 100;
+static const double FIRST_PENALTY = 4, MOST_PENALTY = 1e6, CEILING_TOLERANCE = 1e-7;
+
 /* Logarithms where they make sense. */
 static void set_scale(struct goal *g, const struct mix_metric *k, const double *prior, int64_t m)
 {
@@ -66,7 +70,7 @@ static int add_goal(struct objective *f, char *text, const double *prior, bool f
     }
     GROW(f->goals, f->n, f->cap);
     struct goal *g = &f->goals[f->n++];
-    *g = (struct goal){.metric = metric, .fit = &k->fit, .weight = weight, .rising = rising};
+    *g = (struct goal){.metric = metric, .fit = &k->fit, .weight = weight, .rising = rising, .ceiling = INFINITY};
     set_scale(g, k, prior, f->model->n_domains);
     if (k->fit.kind != &regressor_linear && rising != k->fit.rising) {
         log_warn("metric '%s' was fitted as one that %s; fit it with%s --higher-is-better to be sure "
@@ -120,16 +124,99 @@ struct objective objective_of_laws(const struct objective *f)
         law.goals[i].fit = &f->goals[i].fit->parts[0];
         law.convex &= f->goals[i].rising == f->goals[i].fit->rising;
     }
+    if (f->reference)
+        objective_no_worse(&law, f->reference, f->margin);
     return law;
 }
 
-/* What goal g says of its metric's value y, weighted. */
+/* g of a metric's value y. */
+static double goal_of(const struct goal *g, double y)
+{
+    double sign = g->rising ? -1 : 1;
+    if (!g->logarithm)
+        return sign * y / g->scale;
+    return y > 0 ? sign * log(y) : INFINITY;
+}
+
 static double goal_value(const struct goal *g, double y)
 {
-    double factor = g->weight * (g->rising ? -1 : 1);
-    if (!g->logarithm)
-        return factor * y / g->scale;
-    return y > 0 ? factor * log(y) : g->weight > 0 ? INFINITY : 0;
+    return g->weight > 0 ? g->weight * goal_of(g, y) : 0;
+}
+
+/* Ceilings. */
+
+static double goal_at(const struct objective *f, const struct goal *g, const double *x)
+{
+    return goal_of(g, surrogate_value(g->fit, x, f->model->n_domains));
+}
+
+void objective_no_worse(struct objective *f, const double *reference, double margin)
+{
+    f->reference = reference;
+    f->margin = margin;
+    for (int64_t i = 0; i < f->n; i++) {
+        struct goal *g = &f->goals[i];
+        double there = goal_at(f, g, reference);
+        g->ceiling = there + (g->logarithm ? log1p(margin) : margin * fabs(there));
+    }
+    objective_relax(f);
+}
+
+void objective_relax(struct objective *f)
+{
+    f->penalty = FIRST_PENALTY;
+    f->off = INFINITY;
+    for (int64_t i = 0; i < f->n; i++)
+        f->goals[i].multiplier = 0;
+}
+
+double objective_excess(const struct objective *f, const double *x, int64_t *goal)
+{
+    double most = -INFINITY;
+    for (int64_t i = 0; i < f->n && f->reference; i++) {
+        double excess = goal_at(f, &f->goals[i], x) - f->goals[i].ceiling;
+        if (excess > most && goal)
+            *goal = i;
+        most = fmax(most, excess);
+    }
+    return most;
+}
+
+bool objective_tighten(struct objective *f, const double *x)
+{
+    double off = 0;
+    for (int64_t i = 0; i < f->n; i++) {
+        struct goal *g = &f->goals[i];
+        double excess = goal_at(f, g, x) - g->ceiling;
+        /* A goal below its ceiling has no multiplier in the end. */
+        off = fmax(off, fabs(fmax(excess, -g->multiplier / f->penalty)));
+        g->multiplier = fmax(0, g->multiplier + f->penalty * excess);
+    }
+    if (off > f->off / 4)
+        f->penalty = fmin(4 * f->penalty, MOST_PENALTY);
+    f->off = off;
+    return off <= CEILING_TOLERANCE;
+}
+
+void objective_add_excess(const struct objective *f, const double *x, int64_t n, double *value)
+{
+    double *y = xcalloc((size_t)n + 1, sizeof *y);
+    for (int64_t i = 0; i < f->n && f->reference; i++) {
+        surrogate_values(f->goals[i].fit, x, n, f->model->n_domains, y);
+        for (int64_t k = 0; k < n; k++)
+            value[k] += EXCESS_COST * fmax(0, goal_of(&f->goals[i], y[k]) - f->goals[i].ceiling);
+    }
+    free(y);
+}
+
+/* What the ceiling adds to the Lagrangian at g = value, and to the weight in its gradient. */
+static double ceiling_term(const struct objective *f, const struct goal *g, double value, double *weight)
+{
+    if (!f->reference)
+        return 0;
+    double pull = fmax(0, g->multiplier + f->penalty * (value - g->ceiling));
+    *weight += pull;
+    return (pull * pull - g->multiplier * g->multiplier) / (2 * f->penalty);
 }
 
 double objective_value(void *objective, const double *x, double *grad)
@@ -140,11 +227,11 @@ double objective_value(void *objective, const double *x, double *grad)
     memset(grad, 0, (size_t)m * sizeof *grad);
     for (int64_t i = 0; i < f->n; i++) {
         const struct goal *g = &f->goals[i];
-        double y = surrogate_value(g->fit, x, m), factor = g->weight * (g->rising ? -1 : 1);
-        total += goal_value(g, y);
+        double y = surrogate_value(g->fit, x, m), weight = g->weight;
+        total += goal_value(g, y) + ceiling_term(f, g, goal_of(g, y), &weight);
         if (!isfinite(total))
             return INFINITY;
-        factor /= g->logarithm ? y : g->scale;
+        double factor = weight == 0 ? 0 : weight * (g->rising ? -1 : 1) / (g->logarithm ? y : g->scale);
         g->fit->kind->gradient(g->fit, x, m, f->grad);
         for (int64_t j = 0; j < m; j++)
             grad[j] += factor * f->grad[j];

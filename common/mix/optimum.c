@@ -14,6 +14,7 @@ enum { WEIGHT_UNITS = 1000000 };
 /* The weights that --kl 1se chooses from, the first six of which are shown. */
 static const double kl_steps[] = {0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1};
 enum { N_KL_SHOWN = 6, PATH_CANDIDATES = 20000, PATH_ROUNDS = 3 };
+static const double EXCESS_TOLERANCE = 1e-5; /* what rounding to millionths may do */
 
 /* Millionths: the same digits on every machine, and nobody measures finer. */
 static void round_shares(double *x, const struct limits *l)
@@ -154,6 +155,66 @@ static double one_standard_error(const struct search *s, const struct mix_model 
     return best;
 }
 
+/* What no metric may be much worse than. */
+
+static int64_t find_domain(const void *self, const char *name)
+{
+    return mix_model_domain(self, name);
+}
+
+static int read_reference(const struct mix_model *m, const struct solve_options *o, const struct problem *p,
+                          double *x, struct err *err)
+{
+    memcpy(x, p->prior, (size_t)m->n_domains * sizeof *x);
+    if (!o->reference)
+        return 0;
+    json_t *doc = json_load_path(o->reference, err);
+    const struct mixture_names names = {find_domain, m, m->n_domains};
+    int rc = doc ? mixture_read(doc, o->reference, &names, x, err) : -1;
+    json_decref(doc);
+    return rc;
+}
+
+/* A mean of mixtures, and rounding, can be a little too bad: back towards the reference until it is not. */
+static int pull_back(const struct search *s, double *x, struct err *err)
+{
+    enum { STEPS = 1000 };
+    const struct mix_model *m = s->f->model;
+    size_t n = (size_t)m->n_domains;
+    double *from = xcalloc(2 * n, sizeof *from), *log_z = from + n, excess = INFINITY;
+    int64_t goal = 0;
+    memcpy(from, x, n * sizeof *from);
+    for (int k = 0; k <= STEPS; k++) {
+        for (size_t d = 0; d < n && k > 0; d++)
+            log_z[d] = log(from[d] + (s->f->reference[d] - from[d]) * k / STEPS);
+        if (k > 0)
+            simplex_project(&s->p->limits, log_z, x);
+        round_shares(x, &s->p->limits);
+        excess = objective_excess(s->f, x, &goal);
+        if (excess <= EXCESS_TOLERANCE)
+            break;
+    }
+    free(from);
+    if (excess <= EXCESS_TOLERANCE)
+        return 0;
+    return err_set(err, "no mixture was found within the limits that is nowhere more than %g worse than the "
+                        "reference: '%s' would be %.4g worse",
+                   s->f->margin, m->metrics[s->f->goals[goal].metric].name, excess + s->f->margin);
+}
+
+static json_t *no_worse_json(const struct objective *f, const double *x)
+{
+    json_t *metrics = json_object();
+    for (int64_t i = 0; i < f->n; i++) {
+        const struct mix_metric *k = &f->model->metrics[f->goals[i].metric];
+        double y = surrogate_value(&k->fit, x, f->model->n_domains);
+        double there = surrogate_value(&k->fit, f->reference, f->model->n_domains);
+        double worse = (f->goals[i].rising ? there - y : y - there) / fabs(there);
+        json_object_set_new(metrics, k->name, json_number(worse));
+    }
+    return json_pack("{so so}", "margin", json_number(f->margin), "worse", metrics);
+}
+
 static json_t *answer_json(const struct search *s, const struct mixture_report *r, double *x,
                            struct found found)
 {
@@ -171,6 +232,10 @@ static json_t *answer_json(const struct search *s, const struct mixture_report *
     json_object_set_new(out, "prior", mixture_json(r, r->p->prior));
     json_object_set_new(out, "uniform", mixture_json(r, even));
     json_object_set_new(out, "best_run", best_run_json(r));
+    if (r->f->reference) {
+        json_object_set_new(out, "reference", mixture_json(r, r->f->reference));
+        json_object_set_new(out, "no_worse", no_worse_json(r->f, x));
+    }
     warn_far(m, x);
     free(even);
     return out;
@@ -189,7 +254,7 @@ static json_t *solve_problem(const struct mix_model *model, const struct solve_o
     struct mixture_report r = {model, f, p, s.kl, o->problem.tokens};
     if (!isfinite(found.value))
         err_set(err, "the objective is not finite anywhere near the prior");
-    else
+    else if (!f->reference || pull_back(&s, x, err) == 0)
         out = answer_json(&s, &r, x, found);
     free(x);
     return out;
@@ -202,18 +267,31 @@ json_t *mix_solve(const struct mix_model *model, const struct solve_options *o, 
     json_t *out = NULL;
     if (mix_problem_init(&p, model, &o->problem, err) < 0)
         return NULL;
+    double *reference = xcalloc((size_t)model->n_domains, sizeof *reference);
     if (objective_parse(&f, model, o->objective, p.prior, o->force, err) == 0) {
-        out = solve_problem(model, o, &p, &f, err);
+        if (o->no_worse < 0) {
+            out = solve_problem(model, o, &p, &f, err);
+        } else if (read_reference(model, o, &p, reference, err) == 0) {
+            objective_no_worse(&f, reference, o->no_worse);
+            out = solve_problem(model, o, &p, &f, err);
+        }
         objective_release(&f);
     }
+    free(reference);
     mix_problem_release(&p);
     return out;
 }
 
 /* The table. */
 
-static const char *const columns[] = {NULL, "prior", "uniform", "best_run"};
-static const char *const titles[] = {"optimum", "prior", "uniform", "best run"};
+static const char *const columns[] = {NULL, "prior", "uniform", "best_run", "reference"};
+static const char *const titles[] = {"optimum", "prior", "uniform", "best run", "reference"};
+
+/* The last one only if there is one. */
+static size_t n_columns(const json_t *answer)
+{
+    return ARRAY_SIZE(columns) - (json_object_get(answer, "reference") ? 0 : 1);
+}
 
 static const json_t *column(const json_t *answer, size_t c)
 {
@@ -224,7 +302,7 @@ static void print_row(const json_t *answer, int width, const char *name, const c
 {
     char line[256];
     int at = 0;
-    for (size_t c = 0; c < ARRAY_SIZE(columns); c++) {
+    for (size_t c = 0; c < n_columns(answer); c++) {
         const json_t *of = column(answer, c);
         const json_t *v = json_object_get(json_object_get(of, member), name);
         const json_t *e = json_object_get(json_object_get(of, "epochs"), name);
@@ -255,7 +333,11 @@ void mix_solve_table(const struct mix_model *m, const json_t *answer)
     json_object_foreach(weights, name, value) width = (int)fmax(width, (double)strlen(name));
     for (int64_t k = 0; k < m->n_metrics; k++)
         width = (int)fmax(width, (double)strlen(m->metrics[k].name));
-    log_info("%-*s %15s %15s %15s %15s", width, "", titles[0], titles[1], titles[2], titles[3]);
+    char line[256];
+    int at = 0;
+    for (size_t c = 0; c < n_columns(answer); c++)
+        at += snprintf(line + at, sizeof line - (size_t)at, " %15s", titles[c]);
+    log_info("%-*s%s", width, "", line);
     json_object_foreach(weights, name, value) print_row(answer, width, name, "weights", true);
     for (int64_t k = 0; k < m->n_metrics; k++)
         print_row(answer, width, m->metrics[k].name, "predicted", false);

@@ -8,6 +8,8 @@ struct solve_options {
     struct problem_options problem; /* its kl too: negative = the largest that costs less than one
                                        standard error of the objective */
     const char *objective;          /* objective.h */
+    const char *reference;          /* a mixture that no metric may be much worse than; NULL: the prior */
+    double no_worse;                /* by which part of itself a metric may; negative = any */
     bool force, regmix;
     int64_t candidates;
     uint64_t seed;
@@ -28,5 +30,14 @@ struct mixture_report {
     double kl, tokens;
 };
 json_t *mixture_json(const struct mixture_report *r, const double *x);
+/* The shares of a mixture that solve wrote, or any {"weights": {name: share}}: out [n], of the domain that find()
+ * gives for a name (-1 = none), summing to 1. */
+struct mixture_names {
+    int64_t (*find)(const void *self, const char *name);
+    const void *self;
+    int64_t n;
+};
+int mixture_read(const json_t *doc, const char *path, const struct mixture_names *names, double *out,
+                 struct err *err) WARN_UNUSED;
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "mix/swarm.h"
 
-enum { N_BEST_RUNS = 10, DRAW_CHUNK = 1024 };
+enum { N_BEST_RUNS = 10, DRAW_CHUNK = 1024, MAX_TIGHTENED = 60 };
 
 /* Smooth objectives. */
 
@@ -22,6 +22,23 @@ static void start_at(const struct limits *l, const double *prior, int64_t k, dou
         log_z[j] = log(k == 0 ? prior[j] : k == 1 ? even : (j == k - 2 ? 0.9 : 0.1 * even));
     }
     simplex_project(l, log_z, x);
+}
+
+/* With ceilings: as often as it takes until they hold.  The Lagrangian's minimum is no more than the
+ * minimum that is sought, so what the result lies above it is part of the gap. */
+static struct convex_result minimize(const struct search *s, const struct convex_problem *problem,
+                                     struct objective *f, double *x)
+{
+    struct convex_result r = simplex_minimize(problem, x);
+    if (!f->reference)
+        return r;
+    for (int round = 0; round < MAX_TIGHTENED && !objective_tighten(f, x); round++)
+        r = simplex_minimize(problem, x);
+    double value;
+    objective_values(f, x, 1, &value);
+    if (s->kl > 0)
+        value += s->kl * kl_divergence(x, s->p->prior, s->p->limits.m);
+    return (struct convex_result){value, r.gap + fmax(0, value - r.value), r.steps};
 }
 
 static struct found descend(const struct search *s, struct objective *f, double *best)
@@ -37,7 +54,8 @@ static struct found descend(const struct search *s, struct objective *f, double 
     struct found found = {.value = INFINITY, .gap = NAN};
     for (int64_t k = 0; k < (f->convex ? 1 : m + 2); k++) {
         start_at(&s->p->limits, s->p->prior, k, log_z, x);
-        struct convex_result r = simplex_minimize(&problem, x);
+        objective_relax(f);
+        struct convex_result r = minimize(s, &problem, f, x);
         if (k == 0 || r.value < found.value) {
             found = (struct found){r.value, f->convex ? r.gap : NAN};
             memcpy(best, x, (size_t)m * sizeof *x);
@@ -98,6 +116,7 @@ static void score_all(const struct search *s, const double *x, int64_t n, struct
 {
     double *value = xcalloc((size_t)n + 1, sizeof *value);
     objective_values(s->f, x, n, value);
+    objective_add_excess(s->f, x, n, value);
     for (int64_t i = 0; i < n; i++) {
         if (s->kl > 0)
             value[i] += s->kl * kl_divergence(x + i * s->p->limits.m, s->p->prior, s->p->limits.m);
@@ -186,6 +205,8 @@ static struct found sample(const struct search *s, const double *law, double *be
     add_centre(&c, s, s->p->prior);
     if (!s->regmix && law)
         add_centre(&c, s, law);
+    if (s->f->reference)
+        add_centre(&c, s, s->f->reference);
     if (!s->regmix)
         add_best_runs(&c, s);
     for (int64_t round = 0; round < (s->regmix ? 1 : s->rounds); round++) {

@@ -29,6 +29,15 @@ solve() { mix solve --model law.json --objective loss/code --kl 0 --sources sour
 solve --max code=0.3 --fix books=0.2
 solve --group 'english>=0.75'
 solve --group 'web,books<=0.5' --min books=0.1
+echo "no worse than:"
+for kind in law linear gbt mean; do
+    mix solve --model $kind.json --objective loss/code,loss/web:0,acc:0 --kl 0 --sources sources.jsonl --no-worse 0.01 --candidates 2000 --out held.json
+    jq -c --arg kind $kind '[$kind, (.no_worse.worse | [."loss/code" < 0, ."loss/web" <= 0.01001, .acc <= 0.01001]), .reference.weights == .prior.weights]' held.json
+done
+echo '{"weights": {"web": 1, "books": 1, "code": 2}}' >mine.json
+mix solve --model law.json --objective loss/code,loss/web:0 --kl 0 --sources sources.jsonl --no-worse 0 --reference mine.json |
+    jq -c '[.no_worse.worse."loss/web" <= 1e-5, .no_worse.worse."loss/code" <= 0, .reference.weights]'
+mix solve --model law.json --objective loss/code,loss/web --no-worse 0 --sources sources.jsonl --max web=0.1 2>&1 | sed 's/[0-9.]* worse$/X worse/'
 mix solve --model law.json --objective loss/code --kl 1se --sources sources.jsonl | jq '.kl_weight > 0'
 echo "the next round:"
 mix solve --model law.json --objective loss/code --sources sources.jsonl --out best.json

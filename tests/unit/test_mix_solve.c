@@ -33,6 +33,7 @@ static void test_solve(void)
                           .metrics = metrics};
     const char *max[] = {"a=0.4"};
     struct solve_options o = {.objective = "m1:2,m2:1",
+                              .no_worse = -1,
                               .problem = {.kl = 0.05, .max_epochs = 4, .max = {.n = 1, .items = max}}};
     struct err err = {0};
     json_t *answer = mix_solve(&m, &o, &err);
@@ -76,6 +77,48 @@ static void test_solve(void)
     }
 }
 
+/* The best for m1 that leaves m2 where it is or at most a part worse, against a fine grid. */
+static void test_no_worse(void)
+{
+    char *domains[] = {"a", "b", "c"};
+    double t1[] = {-1, 0.5, 0.2}, t2[] = {0.8, -1.5, 0.1}, least[3] = {0}, most[3] = {1, 1, 1};
+    double prior[3] = {1 / 3.0, 1 / 3.0, 1 / 3.0};
+    struct mix_metric metrics[] = {
+        {.name = "m1", .fit = {.kind = &regressor_law, .bias = 1, .n_terms = 1, .coef = t1}},
+        {.name = "m2", .fit = {.kind = &regressor_law, .bias = 0.5, .n_terms = 1, .coef = t2}},
+    };
+    struct mix_model m = {.kind = &regressor_law, .n_domains = 3, .n_metrics = 2, .domains = domains,
+                          .train_min = least, .train_max = most, .metrics = metrics};
+    double there = surrogate_value(&metrics[1].fit, prior, 3);
+    static const double margins[] = {0, 0.02, 0.2, 10};
+    for (size_t k = 0; k < sizeof margins / sizeof margins[0]; k++) {
+        struct solve_options o = {.objective = "m1,m2:0", .no_worse = margins[k]};
+        struct err err = {0};
+        json_t *answer = mix_solve(&m, &o, &err);
+        CHECK_MSG(answer != NULL, "%s", err.text);
+        double best = INFINITY;
+        for (int i = 0; i <= 2000; i++)
+            for (int j = 0; j <= 2000 - i; j++) {
+                double x[3] = {i / 2000.0, j / 2000.0, (2000 - i - j) / 2000.0};
+                if (surrogate_value(&metrics[1].fit, x, 3) <= there * (1 + margins[k]))
+                    best = fmin(best, log(surrogate_value(&metrics[0].fit, x, 3)));
+            }
+        double found = json_number_value(json_object_get(answer, "score"));
+        CHECK_MSG(found <= best + 2e-6 && found > best - 1e-3, "margin %g: found %.9g, grid %.9g", margins[k], found,
+                  best);
+        CHECK(json_number_value(json_object_get(answer, "gap")) <= 1e-5);
+        double worse = json_number_value(
+            json_object_get(json_object_get(json_object_get(answer, "no_worse"), "worse"), "m2"));
+        CHECK_MSG(worse <= margins[k] + 2e-5 && (margins[k] > 1 || worse > margins[k] - 1e-4), "m2 is %g worse", worse);
+        json_decref(answer);
+    }
+    /* Nothing is better than the reference in both where the limits leave no way to it. */
+    const char *min[] = {"a=0.9"};
+    struct solve_options o = {.objective = "m1,m2", .problem.min = {.n = 1, .items = min}};
+    struct err err = {0};
+    CHECK(mix_solve(&m, &o, &err) == NULL && strstr(err.text, "'m2' would be"));
+}
+
 static void test_limits_from_sources(void)
 {
     char *domains[] = {"a", "b"};
@@ -85,6 +128,7 @@ static void test_limits_from_sources(void)
                           .domains = domains, .train_min = least, .train_max = most,
                           .metrics = &metric};
     struct solve_options o = {.objective = "m",
+                              .no_worse = -1,
                               .problem = {.sources = temp, .tokens = 1001, .max_epochs = 2}};
     struct err err = {0};
     write_temp("{\"name\":\"b\",\"tokens\":900}\n{\"name\":\"a\",\"tokens\":100}\n");
@@ -115,6 +159,7 @@ int main(void)
     if (fd >= 0)
         close(fd);
     test_solve();
+    test_no_worse();
     test_limits_from_sources();
     unlink(temp);
     pool_release();

@@ -112,23 +112,27 @@ static void test_normal(void)
     CHECK_CLOSE(fourth / n, 3, 0.15, 0);
 }
 
-/* E log Gamma(a) = digamma(a); values from Abramowitz and Stegun, table 6.1. */
+/* E log Gamma(a) = digamma(a), E Gamma(a)^2 = a (a + 1); values from Abramowitz and Stegun, table 6.1, and the
+ * recurrence 6.3.5. */
 static void test_gamma(void)
 {
-    static const double alpha[] = {0.5, 1, 2, 10},
-                        digamma[] = {-1.9635100, -0.5772157, 0.4227843, 2.2517526};
-    for (int a = 0; a < 4; a++) {
+    static const double alpha[] = {0.05, 0.3, 0.49, 0.5, 1, 2, 10},
+                        digamma[] = {-20.4978450, -3.5025242, -2.0137161, -1.9635100, -0.5772157, 0.4227843, 2.2517526},
+                        tolerance[] = {0.3, 0.06, 0.04, 0.04, 0.04, 0.04, 0.04};
+    for (int a = 0; a < 7; a++) {
         struct rng r;
         rng_init(&r, 7, "gamma", (uint64_t)a, 0);
-        double log_sum = 0, sum = 0;
+        double log_sum = 0, sum = 0, squares = 0;
         int n = 100000;
         for (int i = 0; i < n; i++) {
             double g = rng_gamma_log(&r, alpha[a]);
             log_sum += g;
             sum += exp(g);
+            squares += exp(2 * g);
         }
-        CHECK_CLOSE(log_sum / n, digamma[a], 0.04, 0);
-        CHECK_CLOSE(sum / n, alpha[a], 0, 0.02);
+        CHECK_CLOSE(log_sum / n, digamma[a], tolerance[a], 0);
+        CHECK_CLOSE(sum / n, alpha[a], 0, 0.03);
+        CHECK_CLOSE(squares / n, alpha[a] * (alpha[a] + 1), 0, 0.06);
     }
     struct rng r;
     rng_init(&r, 7, "gamma", 9, 0);
