@@ -17,6 +17,19 @@ static const struct tool tool = {
 static const struct opt_enum types[] = {{"auto", -1},        {"f32", GGML_F32},   {"f16", GGML_F16},
                                         {"bf16", GGML_BF16}, {"q8_0", GGML_Q8_0}, {NULL, 0}};
 
+/* Of a split file, the parts behind the first are inputs. */
+static int add_parts(json_t *lineage, const struct gguf_file *f, struct err *err)
+{
+    char digest[40];
+
+    for (int i = 1; i < f->n_parts; i++) {
+        if (file_digest(f->part_paths[i], digest, err) < 0)
+            return -1;
+        lineage_add_input(lineage, f->part_paths[i], digest);
+    }
+    return 0;
+}
+
 /* The parent is named by the path and the digest of its weights, with what it knows of its own. */
 static json_t *make_lineage(const struct model_source *s, struct err *err)
 {
@@ -38,6 +51,10 @@ static json_t *make_lineage(const struct model_source *s, struct err *err)
         if (ignored.set)
             log_warn("%s: its lineage is not JSON: ignored", s->path);
         lineage_add_parent(lineage, s->path, digest, own);
+    }
+    if (lineage && add_parts(lineage, &s->gguf, err) < 0) {
+        json_decref(lineage);
+        lineage = NULL;
     }
     json_decref(own);
     free(text);
@@ -72,7 +89,7 @@ int main(int argc, char **argv)
         OPT_STR(0, "out", &out, "DIR|FILE", "a new model folder, or a file if it ends in .gguf"),
         OPT_ENUM(0, "dtype", &o.type, "TYPE", "numbers of the matrices; auto: as they are", types),
         OPT_INT(0, "shard-size", &o.shard_bytes, "BYTES",
-                "most bytes of a file of weights in a folder; 0: one file", 0, 1e15),
+                "most bytes of weights in a file; 0: one file", 0, 1e15),
         OPT_STR(0, "name", &o.name, "TEXT", "the model's name in a GGUF file; its file name if not given"),
         OPT_FLAG(0, "no-tokenizer", &o.no_tokenizer, "leave the tokenizer out"),
         OPT_TABLE(tool_common_options),
@@ -88,7 +105,5 @@ int main(int argc, char **argv)
         tool_usage_error("--dtype q8_0 needs --out FILE.gguf: a folder cannot hold it");
     if (!path_is_gguf(out) && o.name)
         tool_usage_error("--name is for a GGUF file, not for a folder");
-    if (path_is_gguf(out) && o.shard_bytes)
-        tool_usage_error("--shard-size is for folders, not for a GGUF file");
     return tool_finish(run(operands[0], out, &o, &err), &err);
 }

@@ -125,6 +125,8 @@ int chat_read(struct chat *c, const json_t *record, struct err *err)
     json_t *tools = json_object_get(record, "tools");
     json_t *variables = json_object_get(record, "chat_template_kwargs");
     *c = (struct chat){.documents = json_object_get(record, "documents")};
+    if (json_opt_bool(record, "continue_final_message", &c->continue_final, err) < 0)
+        return -1;
     if (json_is_string(tools) && json_string_length(tools) == 0)
         tools = NULL;
     if (json_is_string(tools)) { /* older data sets hold the list as its JSON */
@@ -234,6 +236,78 @@ static int check_chat(const struct chat *c, enum chat_template tpl, struct err *
     return 0;
 }
 
+/* --- a last message to go on with ---------------------------------------------------------------- */
+
+/* As transformers does it: a mark behind the last message shows where its text ends in the rendering. */
+#define END_MARK "CONTINUE_FINAL_MESSAGE_TAG "
+
+/* The messages with the mark behind the text of the last one; a new reference, or NULL. */
+static json_t *mark_last(const json_t *messages, struct err *err)
+{
+    json_t *all = json_deep_copy(messages), *last = json_array_get(all, json_array_size(all) - 1);
+    json_t *content = json_object_get(last, "content");
+    for (size_t i = json_array_size(content); i-- > 0;)
+        if (json_is_string(json_object_get(json_array_get(content, i), "text"))) {
+            last = json_array_get(content, i);
+            break;
+        }
+    const char *key = json_is_array(content) ? "text" : "content";
+    const json_t *text = json_object_get(last, key);
+    if (json_is_string(text)) {
+        struct strbuf marked = {0};
+        strbuf_add(&marked, json_string_value(text), json_string_length(text));
+        strbuf_adds(&marked, END_MARK);
+        json_object_set_new(last, key, json_stringn(marked.buf, marked.len));
+        strbuf_release(&marked);
+        return all;
+    }
+    json_decref(all);
+    err_set(err, "'continue_final_message': the last message has no text to go on with");
+    return NULL;
+}
+
+static void cut_spans(struct jinja_spans *s, size_t end)
+{
+    while (s->n > 0 && s->spans[s->n - 1].begin >= end)
+        s->n--;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->spans[i].end > end)
+            s->spans[i].end = end;
+}
+
+static int cut_at_mark(struct jinja_output *out, struct err *err)
+{
+    const size_t n = strlen(END_MARK) - 1; /* a template may trim the space at its end */
+    char *text = out->text.buf, *mark = NULL;
+    for (char *p = text; p && (p = memmem(p, out->text.len - (size_t)(p - text), END_MARK, n)); p += n)
+        mark = p;
+    if (!mark)
+        return err_set(err, "'continue_final_message': the chat template does not write the last message as it is");
+    size_t end = (size_t)(mark - text);
+    if (mark[n] != ' ') /* it trims messages, so it would have trimmed this one */
+        while (end > 0 && strchr(" \t\r\n", text[end - 1]))
+            end--;
+    text[end] = '\0';
+    out->text.len = out->origin.len = end;
+    cut_spans(&out->turns, end);
+    cut_spans(&out->generation, end);
+    return 0;
+}
+
+static int render_open(struct chat_view *v, struct err *err)
+{
+    json_t *marked = mark_last(v->chat->messages, err);
+    if (!marked)
+        return -1;
+    v->input.messages = marked;
+    int rc = jinja_render(v->template, &v->input, &v->out, err);
+    if (rc == 0)
+        rc = cut_at_mark(&v->out, err);
+    v->input.messages = v->chat->messages;
+    json_decref(marked);
+    return rc;
+}
+
 /* --- rendering and encoding -------------------------------------------------------------------- */
 
 static int render(const struct tokenizer *t, enum chat_template wanted, const struct chat *c,
@@ -255,7 +329,7 @@ static int render(const struct tokenizer *t, enum chat_template wanted, const st
     };
     if (!v->template || check_tokens(t, tpl, err) < 0)
         return -1;
-    return jinja_render(v->template, &v->input, &v->out, err);
+    return c->continue_final ? render_open(v, err) : jinja_render(v->template, &v->input, &v->out, err);
 }
 
 static void extend_mask(struct chat_tokens *c, int64_t from, bool trained)

@@ -40,10 +40,11 @@ struct chat {
     const json_t *messages; /* array of {role, content, ...} */
     size_t n_context;       /* the first so many messages are not trained on */
     bool add_generation_prompt;
-    json_t *tools; /* owned; NULL = none */
+    bool continue_final; /* the text ends where the last message does, for a model to go on */
+    json_t *tools;       /* owned; NULL = none */
     const json_t *documents, *variables;
 };
-/* `tools` (a list, or its JSON), `documents` and `chat_template_kwargs` of a record. */
+/* `tools` (a list, or its JSON), `documents`, `chat_template_kwargs` and `continue_final_message` of a record. */
 int chat_read(struct chat *c, const json_t *record, struct err *err) WARN_UNUSED;
 void chat_release(struct chat *c);
 

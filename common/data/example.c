@@ -153,6 +153,7 @@ static int from_messages(const struct example_reader *r, const json_t *obj, cons
     if (chat_read(&chat, obj, err) < 0)
         return -1;
     json_t *all = joined(prompt, completion);
+    chat.continue_final = false; /* that is for whoever writes the completion */
     chat.messages = all;
     chat.n_context = json_array_size(prompt);
     int rc = chat_encode(r->tokenizer, r->tpl, &chat, &c, err);
@@ -186,6 +187,9 @@ static int from_mixed(const struct example_reader *r, const json_t *obj, const j
                       const json_t *completion, struct example *e, struct err *err)
 {
     bool opens;
+    if (json_is_true(json_object_get(obj, "continue_final_message")))
+        return err_set(err, "with 'continue_final_message' the completion is only the end of a message: "
+                            "'prompt_token_ids' and 'token_ids' are needed");
     if (prompt_opens_think(r, obj, prompt, &opens, err) < 0)
         return -1;
     json_t *turn = chat_parse_completion(opens, json_string_value(completion));
@@ -433,9 +437,9 @@ static int prompt_from_messages(const struct example_reader *r, const json_t *ob
     struct chat chat;
     if (chat_read(&chat, obj, err) < 0)
         return -1;
-    json_t *question = question_of(messages);
+    json_t *question = chat.continue_final ? slice(messages, 0, json_array_size(messages)) : question_of(messages);
     chat.messages = question;
-    chat.add_generation_prompt = true;
+    chat.add_generation_prompt = !chat.continue_final;
     int rc = chat_encode(r->tokenizer, r->tpl, &chat, &c, err);
     for (int64_t i = 0; rc == 0 && i < c.ids.n; i++)
         token_list_add(out, c.ids.ids[i]);

@@ -210,6 +210,16 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct gguf_tensor *)a)->name, ((const struct gguf_tensor *)b)->name);
 }
 
+int gguf_sort_tensors(struct gguf_file *f, struct err *err)
+{
+    if (f->n_tensors > 1)
+        qsort(f->tensors, (size_t)f->n_tensors, sizeof *f->tensors, by_name);
+    for (int i = 1; i < f->n_tensors; i++)
+        if (strcmp(f->tensors[i - 1].name, f->tensors[i].name) == 0)
+            return err_set(err, "tensor '%s' occurs twice", f->tensors[i].name);
+    return 0;
+}
+
 /* Side by side, each at the next aligned place, as every reader expects. */
 static int place_tensors(struct gguf_file *f, const struct cursor *data, uint64_t alignment,
                          struct err *err)
@@ -230,12 +240,7 @@ static int place_tensors(struct gguf_file *f, const struct cursor *data, uint64_
         t->data = data->at + t->offset;
         expected = (t->offset + t->bytes + alignment - 1) / alignment * alignment;
     }
-    if (f->n_tensors > 1)
-        qsort(f->tensors, (size_t)f->n_tensors, sizeof *f->tensors, by_name);
-    for (int i = 1; i < f->n_tensors; i++)
-        if (strcmp(f->tensors[i - 1].name, f->tensors[i].name) == 0)
-            return err_set(err, "tensor '%s' occurs twice", f->tensors[i].name);
-    return 0;
+    return gguf_sort_tensors(f, err);
 }
 
 static int take_tensors(struct gguf_file *f, struct cursor *c, uint64_t n, uint64_t alignment,
@@ -303,24 +308,11 @@ static int parse(struct gguf_file *f, const unsigned char *bytes, size_t n, stru
 
 int gguf_parse(struct gguf_file *f, const char *name, const void *bytes, size_t n, struct err *err)
 {
-    *f = (struct gguf_file){.path = xstrdup(name)};
+    *f = (struct gguf_file){.path = xstrdup(name), .n_parts = 1};
     if (parse(f, bytes, n, err) == 0)
         return 0;
     gguf_release(f);
     return err_prefix(err, "%s", name);
-}
-
-int gguf_open(struct gguf_file *f, const char *path, struct err *err)
-{
-    struct file_view view;
-    *f = (struct gguf_file){0};
-    if (file_view_open(&view, path, err) < 0)
-        return -1;
-    int rc = gguf_parse(f, path, view.bytes, view.n, err);
-    f->file = view;
-    if (rc < 0)
-        gguf_release(f);
-    return rc;
 }
 
 void gguf_release(struct gguf_file *f)
@@ -329,6 +321,12 @@ void gguf_release(struct gguf_file *f)
         free(f->values[i].key);
     for (int i = 0; i < f->n_tensors; i++)
         free(f->tensors[i].name);
+    for (int i = 0; i + 1 < f->n_parts; i++)
+        file_view_release(&f->more[i]);
+    for (int i = 0; f->part_paths && i < f->n_parts; i++)
+        free(f->part_paths[i]);
+    free(f->more);
+    free(f->part_paths);
     free(f->values);
     free(f->tensors);
     free(f->path);

@@ -35,7 +35,7 @@ enum gguf_type { /* of a value; the numbers in the file */
     GGUF_F64
 };
 
-enum { GGUF_ALIGNMENT = 32, GGUF_MAX_DIMS = 4, GGUF_MAX_NAME = 63 };
+enum { GGUF_ALIGNMENT = 32, GGUF_MAX_DIMS = 4, GGUF_MAX_NAME = 63, GGUF_MAX_PARTS = 65535 };
 
 struct gguf_value {
     char *key;
@@ -62,13 +62,22 @@ struct gguf_file {
     struct gguf_value *values;   /* by key */
     struct gguf_tensor *tensors; /* by name */
     struct file_view file;       /* of gguf_open: what values and tensors point into */
+    int n_parts;                 /* files: 1 unless split */
+    char **part_paths;           /* [n_parts], of a split one */
+    struct file_view *more;      /* [n_parts - 1]: the other files of a split one */
 };
 
+/* A model in several files, NAME-00001-of-0000N.gguf (llama.cpp's gguf-split), is opened by the first of
+ * them, which has the keys; the tensors of all are in f->tensors. */
 int gguf_open(struct gguf_file *f, const char *path, struct err *err) WARN_UNUSED;
+/* The name of part i of n: of NAME.gguf, NAME-00001-of-00003.gguf.  Owned. */
+char *gguf_part_path(const char *path, int i, int n);
 /* n bytes already in memory (borrowed, must outlive f); name is for messages. */
 int gguf_parse(struct gguf_file *f, const char *name, const void *bytes, size_t n,
                struct err *err) WARN_UNUSED;
 void gguf_release(struct gguf_file *f);
+/* By name, none twice: for gguf_open, which brings tensors of several files together. */
+int gguf_sort_tensors(struct gguf_file *f, struct err *err) WARN_UNUSED;
 const struct gguf_value *gguf_find(const struct gguf_file *f, const char *key);
 const struct gguf_tensor *gguf_find_tensor(const struct gguf_file *f, const char *name);
 
@@ -89,14 +98,17 @@ int32_t gguf_i32_at(const struct gguf_value *v, uint64_t i); /* of arrays of I32
 struct gguf_out_tensor {
     char *name;
     enum ggml_type type;
-    uint64_t offset, bytes;
+    int n_dims;
+    int64_t shape[GGUF_MAX_DIMS];
+    uint64_t bytes;
 };
 struct gguf_writer {
-    struct strbuf values, entries;
-    uint64_t n_values, data_bytes;
+    struct strbuf values;
+    uint64_t n_values;
     int n_tensors, cap_tensors;
     struct gguf_out_tensor *tensors;
 };
+void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t x);
 void gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t x);
 void gguf_put_i32(struct gguf_writer *w, const char *key, int32_t x);
 void gguf_put_f32(struct gguf_writer *w, const char *key, float x);
@@ -117,6 +129,11 @@ void gguf_add_tensor(struct gguf_writer *w, const char *name, enum ggml_type typ
 typedef int gguf_write_fn(void *arg, int i, FILE *fp, struct err *err);
 int gguf_save(struct gguf_writer *w, const char *path, gguf_write_fn *write, void *arg,
               struct err *err) WARN_UNUSED;
+/* The same into as many files as it takes for none to have more than limit bytes of tensors, where each tensor
+ * allows it; named by gguf_part_path(), the first written last.  None of them may exist.  A model that fits
+ * in one file is path itself. */
+int gguf_save_split(struct gguf_writer *w, const char *path, uint64_t limit, gguf_write_fn *write, void *arg,
+                    struct err *err) WARN_UNUSED;
 void gguf_writer_release(struct gguf_writer *w);
 
 #endif

@@ -25,6 +25,12 @@ static void begin_value(struct gguf_writer *w, const char *key, enum gguf_type t
     w->n_values++;
 }
 
+void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t x)
+{
+    begin_value(w, key, GGUF_U16);
+    add_number(&w->values, x, 2);
+}
+
 void gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t x)
 {
     begin_value(w, key, GGUF_U32);
@@ -103,54 +109,79 @@ void gguf_add_tensor(struct gguf_writer *w, const char *name, enum ggml_type typ
         BUG("tensor '%s' cannot be in a GGUF file", name);
     GROW(w->tensors, w->n_tensors, w->cap_tensors);
     struct gguf_out_tensor *t = &w->tensors[w->n_tensors++];
-    add_string(&w->entries, name, strlen(name));
-    add_number(&w->entries, (uint64_t)n_dims, 4);
-    for (int i = n_dims; i-- > 0;) {
-        add_number(&w->entries, (uint64_t)shape[i], 8);
+    *t = (struct gguf_out_tensor){.name = xstrdup(name), .type = type, .n_dims = n_dims};
+    for (int i = 0; i < n_dims; i++) {
+        t->shape[i] = shape[i];
         if (shape[i] < 1 || __builtin_mul_overflow(numel, (uint64_t)shape[i], &numel))
             BUG("tensor '%s' has an impossible shape", name);
     }
-    add_number(&w->entries, type, 4);
-    add_number(&w->entries, w->data_bytes, 8);
-    *t = (struct gguf_out_tensor){.name = xstrdup(name), .type = type, .offset = w->data_bytes,
-                                  .bytes = numel / (uint64_t)format->block *
-                                           (uint64_t)format->bytes};
-    w->data_bytes += (t->bytes + GGUF_ALIGNMENT - 1) / GGUF_ALIGNMENT * GGUF_ALIGNMENT;
+    t->bytes = numel / (uint64_t)format->block * (uint64_t)format->bytes;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+/* One file: which tensors, and the keys. */
+struct part {
+    int first, end;
+    const struct strbuf *values;
+    uint64_t n_values;
+};
+
+static uint64_t aligned(uint64_t n)
+{
+    return (n + GGUF_ALIGNMENT - 1) / GGUF_ALIGNMENT * GGUF_ALIGNMENT;
 }
 
 /* Zeros up to the next aligned place behind n bytes. */
 static int pad(FILE *fp, uint64_t n, const char *path, struct err *err)
 {
     static const char zeros[GGUF_ALIGNMENT];
-    return file_put(fp, zeros, (GGUF_ALIGNMENT - n % GGUF_ALIGNMENT) % GGUF_ALIGNMENT, path, err);
+    return file_put(fp, zeros, (size_t)(aligned(n) - n), path, err);
 }
 
-static int write_head(const struct gguf_writer *w, FILE *fp, const char *path, struct err *err)
+static void add_entry(struct strbuf *out, const struct gguf_out_tensor *t, uint64_t offset)
 {
-    struct strbuf head = {0};
+    add_string(out, t->name, strlen(t->name));
+    add_number(out, (uint64_t)t->n_dims, 4);
+    for (int i = t->n_dims; i-- > 0;)
+        add_number(out, (uint64_t)t->shape[i], 8);
+    add_number(out, t->type, 4);
+    add_number(out, offset, 8);
+}
+
+static int write_head(const struct gguf_writer *w, const struct part *p, FILE *fp, const char *path,
+                      struct err *err)
+{
+    struct strbuf head = {0}, entries = {0};
+    uint64_t offset = 0;
     strbuf_adds(&head, "GGUF");
     add_number(&head, 3, 4);
-    add_number(&head, (uint64_t)w->n_tensors, 8);
-    add_number(&head, w->n_values, 8);
+    add_number(&head, (uint64_t)(p->end - p->first), 8);
+    add_number(&head, p->n_values, 8);
+    for (int i = p->first; i < p->end; i++) {
+        add_entry(&entries, &w->tensors[i], offset);
+        offset += aligned(w->tensors[i].bytes);
+    }
     int rc = file_put(fp, head.buf, head.len, path, err);
     if (rc == 0)
-        rc = file_put(fp, w->values.buf, w->values.len, path, err);
+        rc = file_put(fp, p->values->buf, p->values->len, path, err);
     if (rc == 0)
-        rc = file_put(fp, w->entries.buf, w->entries.len, path, err);
+        rc = file_put(fp, entries.buf, entries.len, path, err);
     if (rc == 0)
-        rc = pad(fp, head.len + w->values.len + w->entries.len, path, err);
+        rc = pad(fp, head.len + p->values->len + entries.len, path, err);
     strbuf_release(&head);
+    strbuf_release(&entries);
     return rc;
 }
 
-int gguf_save(struct gguf_writer *w, const char *path, gguf_write_fn *write, void *arg,
-              struct err *err)
+static int save_part(const struct gguf_writer *w, const struct part *p, const char *path,
+                     gguf_write_fn *write, void *arg, struct err *err)
 {
     struct atomic_file f;
     if (atomic_file_open(&f, path, err) < 0)
         return -1;
-    int rc = write_head(w, f.fp, path, err);
-    for (int i = 0; rc == 0 && i < w->n_tensors; i++) {
+    int rc = write_head(w, p, f.fp, path, err);
+    for (int i = p->first; rc == 0 && i < p->end; i++) {
         rc = write(arg, i, f.fp, err);
         if (rc == 0)
             rc = pad(f.fp, w->tensors[i].bytes, path, err);
@@ -161,12 +192,75 @@ int gguf_save(struct gguf_writer *w, const char *path, gguf_write_fn *write, voi
     return -1;
 }
 
+int gguf_save(struct gguf_writer *w, const char *path, gguf_write_fn *write, void *arg,
+              struct err *err)
+{
+    struct part all = {0, w->n_tensors, &w->values, w->n_values};
+    return save_part(w, &all, path, write, arg, err);
+}
+
+/* first[i] is where part i begins; returns how many there are. */
+static int plan_parts(const struct gguf_writer *w, uint64_t limit, int *first)
+{
+    uint64_t used = 0;
+    int n = 1;
+    for (int i = 0; i < w->n_tensors; i++) {
+        uint64_t bytes = aligned(w->tensors[i].bytes);
+        if (i > first[n - 1] && used + bytes > limit) {
+            first[n++] = i;
+            used = 0;
+        }
+        used += bytes;
+    }
+    first[n] = w->n_tensors;
+    return n;
+}
+
+/* Every part says which it is; the first has the model's keys, too. */
+static int save_nth(const struct gguf_writer *w, const int *first, int i, int n, const char *path,
+                    gguf_write_fn *write, void *arg, struct err *err)
+{
+    struct gguf_writer keys = {0};
+    if (i == 0) {
+        strbuf_add(&keys.values, w->values.buf, w->values.len);
+        keys.n_values = w->n_values;
+    }
+    gguf_put_u16(&keys, "split.no", (uint16_t)i);
+    gguf_put_u16(&keys, "split.count", (uint16_t)n);
+    gguf_put_i32(&keys, "split.tensors.count", w->n_tensors);
+    struct part p = {first[i], first[i + 1], &keys.values, keys.n_values};
+    int rc = save_part(w, &p, path, write, arg, err);
+    gguf_writer_release(&keys);
+    return rc;
+}
+
+int gguf_save_split(struct gguf_writer *w, const char *path, uint64_t limit, gguf_write_fn *write, void *arg,
+                    struct err *err)
+{
+    int *first = xcalloc((size_t)w->n_tensors + 2, sizeof *first), n = plan_parts(w, limit, first), rc = 0;
+    if (n > GGUF_MAX_PARTS)
+        rc = err_set(err, "%s: %d files, at most %d are possible", path, n, GGUF_MAX_PARTS);
+    else if (n == 1)
+        rc = gguf_save(w, path, write, arg, err);
+    for (int i = 0; rc == 0 && n > 1 && i < n; i++) {
+        char *name = gguf_part_path(path, i, n);
+        rc = file_exists(name) ? err_set(err, "%s already exists", name) : 0;
+        free(name);
+    }
+    for (int i = n; rc == 0 && n > 1 && i-- > 0;) {
+        char *name = gguf_part_path(path, i, n);
+        rc = save_nth(w, first, i, n, name, write, arg, err);
+        free(name);
+    }
+    free(first);
+    return rc;
+}
+
 void gguf_writer_release(struct gguf_writer *w)
 {
     for (int i = 0; i < w->n_tensors; i++)
         free(w->tensors[i].name);
     free(w->tensors);
     strbuf_release(&w->values);
-    strbuf_release(&w->entries);
     *w = (struct gguf_writer){0};
 }

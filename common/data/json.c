@@ -10,8 +10,6 @@
 #include "base/mem.h"
 #include "data/stream.h"
 
-#define MAX_DOCUMENT_BYTES ((size_t)1 << 30)
-
 /* Writing. */
 
 static const char *escape_of(unsigned char c, char code[8])
@@ -273,20 +271,6 @@ json_t *json_parse(const char *text, size_t n, struct err *err)
     return value;
 }
 
-static int read_all(struct stream *s, struct strbuf *text, struct err *err)
-{
-    ssize_t got;
-    do {
-        strbuf_reserve(text, 65536);
-        got = stream_read(s, text->buf + text->len, 65536, err);
-        if (got > 0)
-            text->len += (size_t)got;
-        if (text->len > MAX_DOCUMENT_BYTES)
-            return err_set(err, "longer than %zu bytes", MAX_DOCUMENT_BYTES);
-    } while (got > 0);
-    return (int)got;
-}
-
 json_t *json_load_path(const char *path, struct err *err)
 {
     struct stream *s = stream_open(path, err);
@@ -294,7 +278,7 @@ json_t *json_load_path(const char *path, struct err *err)
         return NULL;
     struct strbuf text = {0};
     json_t *value = NULL;
-    if (read_all(s, &text, err) == 0) {
+    if (stream_read_all(s, &text, err) == 0) {
         size_t bom = text.len >= 3 && memcmp(text.buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
         value = json_parse(text.buf + bom, text.len - bom, err);
         if (!value)

@@ -17,6 +17,7 @@
 #define IO_BYTES ((size_t)256 << 10)
 #define RATIO_FROM_BYTES ((int64_t)10 << 20)
 #define MAX_LINE_BYTES ((size_t)1 << 30)
+#define MAX_DOCUMENT_BYTES ((size_t)1 << 30)
 
 struct stream {
     char *name;
@@ -280,6 +281,20 @@ ssize_t stream_read(struct stream *s, void *buf, size_t n, struct err *err)
         memcpy(buf, s->buf + s->pos, take);
     s->pos += take;
     return (ssize_t)take;
+}
+
+int stream_read_all(struct stream *s, struct strbuf *out, struct err *err)
+{
+    ssize_t got;
+    do {
+        strbuf_reserve(out, 65536);
+        got = stream_read(s, out->buf + out->len, 65536, err);
+        out->len += got > 0 ? (size_t)got : 0;
+        if (out->len > MAX_DOCUMENT_BYTES)
+            return err_set(err, "'%s' is longer than %zu MiB", s->name, MAX_DOCUMENT_BYTES >> 20);
+    } while (got > 0);
+    out->buf[out->len] = '\0';
+    return got < 0 ? -1 : 0;
 }
 
 int stream_read_exact(struct stream *s, void *buf, size_t n, struct err *err)

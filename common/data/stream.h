@@ -30,6 +30,9 @@ const char *stream_name(const struct stream *s); /* the path, or "stdin" */
 ssize_t stream_read(struct stream *s, void *buf, size_t n, struct err *err) WARN_UNUSED;
 /* Exactly n bytes, or 0 if the stream ended right here; an end in between is an error. */
 int stream_read_exact(struct stream *s, void *buf, size_t n, struct err *err) WARN_UNUSED;
+/* All of a document, added to out, with a NUL behind it; one of more than 1 GiB fails, whatever it is
+ * compressed to. */
+int stream_read_all(struct stream *s, struct strbuf *out, struct err *err) WARN_UNUSED;
 /* One line without its '\n' (and '\r'); 1 = got one, 0 = end.  A last line without '\n' sets
  * *cut if cut is not NULL.  Lines over max_bytes fail (0 = 1 GiB). */
 int stream_line(struct stream *s, struct strbuf *line, size_t max_bytes, bool *cut,

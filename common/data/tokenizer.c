@@ -202,17 +202,9 @@ void tokenizer_free(struct tokenizer *t)
 static int read_stream(const char *path, struct strbuf *out, struct err *err)
 {
     struct stream *s = stream_open(path, err);
-    ssize_t n = 0;
-    if (!s)
-        return -1;
-    do {
-        strbuf_reserve(out, 1 << 16);
-        n = stream_read(s, out->buf + out->len, 1 << 16, err);
-        out->len += n > 0 ? (size_t)n : 0;
-    } while (n > 0);
-    out->buf[out->len] = '\0';
+    int rc = s ? stream_read_all(s, out, err) : -1;
     stream_close(s);
-    return n < 0 ? -1 : 0;
+    return rc;
 }
 
 /* Owned; NULL if the folder has none. */

@@ -66,10 +66,29 @@ json_t *distill_usage(int64_t prompt, int64_t completion)
                      (json_int_t)completion, "total_tokens", (json_int_t)(prompt + completion));
 }
 
+/* The record's last message, with the answer that went on from it. */
+static json_t *continued(const json_t *record, const char *completion, size_t n)
+{
+    const json_t *all = json_object_get(record, "messages");
+    json_t *message = json_copy(json_array_get(all, json_array_size(all) - 1));
+    const json_t *begun = json_object_get(message, "content");
+    struct strbuf text = {0};
+    strbuf_add(&text, json_string_value(begun), json_string_length(begun));
+    strbuf_add(&text, completion, n);
+    json_object_set_new(message, "content", json_stringn(text.buf, text.len));
+    strbuf_release(&text);
+    return message;
+}
+
 json_t *distill_record(const struct task *t, json_t *message, const char *completion, size_t n,
                        const char *finish_reason)
 {
     json_t *out = json_copy((json_t *)(uintptr_t)t->obj), *messages = distill_messages(t->obj);
+    if (messages && json_is_true(json_object_get(out, "continue_final_message"))) {
+        json_decref(message);
+        message = continued(t->obj, completion, n);
+        json_object_del(out, "continue_final_message");
+    }
     if (messages) {
         json_array_append_new(messages, message);
         json_object_set_new(out, "messages", messages);

@@ -52,6 +52,8 @@ void distill_request_body(struct strbuf *out, const struct distill_options *o, c
 static int submit(void *self, struct task *t, struct err *why)
 {
     struct remote *r = self;
+    if (json_is_true(json_object_get(t->obj, "continue_final_message")))
+        return err_set(why, "'continue_final_message' is for --model");
     json_t *messages = distill_messages(t->obj);
     if (!json_is_array(messages) || json_array_size(messages) == 0) {
         json_decref(messages);

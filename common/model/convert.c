@@ -175,7 +175,8 @@ int convert_to_gguf(const struct model_source *s, const char *path, const struct
     if (rc == 0) {
         put_lineage(&plan.w, o->lineage);
         add_tensors(&plan, type);
-        rc = gguf_save(&plan.w, path, write_tensor, &plan, err);
+        rc = o->shard_bytes > 0 ? gguf_save_split(&plan.w, path, (uint64_t)o->shard_bytes, write_tensor, &plan, err)
+                                : gguf_save(&plan.w, path, write_tensor, &plan, err);
     }
     gguf_writer_release(&plan.w);
     free(plan.param);

@@ -14,11 +14,12 @@ struct convert_options {
                             the result cannot be */
     const char *name;    /* general.name of a GGUF file; NULL: the file's own name */
     bool no_tokenizer;   /* leave it out */
-    int64_t shard_bytes; /* of a directory: the most that a file of weights holds; 0 = one file */
+    int64_t shard_bytes; /* the most that a file of weights holds; 0 = one file */
     json_t *lineage;     /* borrowed, or NULL */
 };
 
-/* Vectors are F32 in it, as everywhere; rows that are no multiple of the block are F16. */
+/* Vectors are F32 in it, as everywhere; rows that are no multiple of the block are F16.  With shard_bytes, several
+ * files, none of which may exist (gguf_save_split). */
 int convert_to_gguf(const struct model_source *s, const char *path, const struct convert_options *o,
                     struct err *err) WARN_UNUSED;
 /* F32, F16 or BF16; DIR holds no checkpoint yet. */

@@ -10,8 +10,6 @@
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
-static int check_shape(const json_t *lineage, struct err *err);
-
 static int check_entry(const json_t *entry, bool parent, struct err *err)
 {
     const char *path, *digest;
@@ -23,7 +21,7 @@ static int check_entry(const json_t *entry, bool parent, struct err *err)
         return -1;
     if (!parent || !own || json_is_null(own))
         return 0;
-    return check_shape(own, err) < 0 ? err_prefix(err, "'lineage' of '%s'", path) : 0;
+    return lineage_check_shape(own, err) < 0 ? err_prefix(err, "'lineage' of '%s'", path) : 0;
 }
 
 static int check_list(const json_t *lineage, const char *key, struct err *err)
@@ -39,7 +37,7 @@ static int check_list(const json_t *lineage, const char *key, struct err *err)
     return 0;
 }
 
-static int check_shape(const json_t *lineage, struct err *err)
+int lineage_check_shape(const json_t *lineage, struct err *err)
 {
     const json_t *list = json_object_get(lineage, "arguments"), *argument;
     const char *program, *version;
@@ -63,7 +61,7 @@ json_t *lineage_load(const char *path, struct err *err)
     char *file = dir_exists(path) ? path_join(path, "lineage.json") : xstrdup(path);
     json_t *lineage = json_load_path(file, err);
 
-    if (lineage && check_shape(lineage, err) < 0) {
+    if (lineage && lineage_check_shape(lineage, err) < 0) {
         err_prefix(err, "%s", file);
         json_decref(lineage);
         lineage = NULL;

@@ -17,6 +17,8 @@ struct lineage_check {
 /* The lineage of a checkpoint's folder, or of a lineage.json by its own name, with its shape checked all
  * the way up; a new reference, or NULL. */
 json_t *lineage_load(const char *path, struct err *err);
+/* Has it what a lineage has, and its parents', too? */
+int lineage_check_shape(const json_t *lineage, struct err *err) WARN_UNUSED;
 /* Adds to each input and parent, all the way up, "status": "ok", "changed", "missing", "moved" (with
  * "found": where) or, for what came through a pipe, "stream". */
 int lineage_check(json_t *lineage, struct lineage_check *c, struct err *err) WARN_UNUSED;

@@ -31,6 +31,12 @@ model-convert -q --shard-size 30K --out shards m
 ls shards
 jq -c '[.metadata.total_size, (.weight_map | length)]' shards/model.safetensors.index.json
 model-convert -q --out joined shards && cmp m/model.safetensors joined/model.safetensors
+model-convert -q --shard-size 30K --out split.gguf m
+ls split*
+model-convert -q --out unsplit split-00001-of-*.gguf && cmp m/model.safetensors unsplit/model.safetensors
+jq -c '[(.parents[] | .path), (.inputs[] | .path)]' unsplit/lineage.json
+run-lineage -q --check unsplit | grep -c '\[ok\]'
+model-convert -q --shard-size 1G --out whole.gguf m && ls whole*
 echo "--- lineage"
 jq -c '[.program, .arguments, (.parents[] | [.path, (.lineage | [.program, (.parents[] | .path)])])]' back/lineage.json
 echo "--- without a tokenizer"

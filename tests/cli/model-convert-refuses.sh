@@ -19,6 +19,15 @@ sed 's/blk.1.ffn_up.weight/blk.1.ffn_vp.weight/' m.gguf >bad.gguf
 refuse --out x bad.gguf
 sed 's/no_vocab/llama\x00\x00\x00/' m.gguf >bad.gguf
 refuse --out x bad.gguf
+model-convert -q --shard-size 30K --out s.gguf m
+refuse --out x s-00002-of-*.gguf
+refuse --shard-size 30K --out s.gguf m
+cp s-00001-of-*.gguf other.gguf
+refuse --out x other.gguf
+mv s-00002-of-*.gguf away.gguf
+refuse --out x s-00001-of-*.gguf
+cp s-00003-of-*.gguf "$(ls s-00003-of-*.gguf | sed s/00003/00002/)"
+refuse --out x s-00001-of-*.gguf
 tiny_tokenizer m
 jq '.pre_tokenizer.add_prefix_space = true' m/tokenizer.json >t && mv t m/tokenizer.json
 refuse --out x.gguf m

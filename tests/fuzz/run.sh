@@ -3,8 +3,9 @@
 #
 #   tests/fuzz/run.sh math 600
 #
-# NAME: math, extract, instruct, literal, regex, reply, jinja or gguf.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by
-# default); it starts from files of tests/.  An input that takes more than 10 s or 1 GB is a finding, too.
+# NAME: math, extract, instruct, literal, regex, reply, jinja, gguf, safetensors, tokenizer, config or lineage.  Needs
+# clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by default); it starts from files of tests/.  An
+# input that takes more than 10 s or 1 GB is a finding, too.
 set -eu
 cd "$(dirname "$0")/../.."
 name=$1 seconds=${2:-600} folder=${3:-build/fuzz/$1} longest=4096
@@ -14,7 +15,7 @@ packages="jansson libarchive libcurl libpcre2-8 libseccomp libutf8proc libxxhash
 clang -std=c17 -O1 -g -D_GNU_SOURCE -I. -Icommon -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$folder/fuzz" "tests/fuzz/fuzz_$name.c" \
     common/base/*.c common/data/*.c common/net/*.c common/reward/*.c common/model/config.c common/model/rope.c common/model/params.c \
-    common/model/gguf_model.c common/model/gguf_config.c $(pkg-config --cflags --libs $packages) \
+    common/model/gguf_model.c common/model/gguf_config.c common/model/checkpoint.c common/model/lineage.c common/model/lineage_tree.c $(pkg-config --cflags --libs $packages) \
     -lflint-arb -lflint -lgmp -lm -lpthread
 case $name in
 gguf) cp tests/golden/ggml/tiny.gguf "$folder/corpus/" && longest=60000 ;;
@@ -25,6 +26,18 @@ regex) printf '(a|b)*c\nabab' >"$folder/corpus/seed" ;;
 reply) printf '{"score": 0.5, "detail": "d"}' >"$folder/corpus/exec" &&
     printf '<think>a</think>{"reason": "r", "scores": [1, "2", "3/10"]} {"SCORE": 7}' >"$folder/corpus/judge" ;;
 jinja) cp tests/golden/jinja/*.jinja "$folder/corpus/" ;;
+safetensors)
+    printf '\111\0\0\0\0\0\0\0%s123456' '{"a":{"dtype":"U8","shape":[3,2],"data_offsets":[0,6]},"__metadata__":{}}' \
+        >"$folder/corpus/small" ;;
+tokenizer) cp tests/fuzz/tokenizer.json "$folder/corpus/"
+    { cat tests/fuzz/tokenizer.json && printf '\0{"bos_token":"<x>","eos_token":{"content":"ab"},"chat_template":"{{x}}"}' &&
+        printf '\0{"eos_token_id":[1,5],"pad_token_id":0}'; } >"$folder/corpus/folder" ;;
+config) for m in tests/golden/model/*; do cp "$m/config.json" "$folder/corpus/${m##*/}"; done ;;
+lineage) cat >"$folder/corpus/sft" <<-END
+	{"program": "sft-train", "version": "0.1.0", "arguments": ["--out", "s ft", "a'b"], "seed": 1, "inputs": [{"path": "x", "digest": "00"}],
+	 "parents": [{"path": "m", "digest": "ff", "lineage": {"program": "model-init", "version": "0.1.0", "arguments": [], "inputs": [], "parents": []}}]}
+	END
+    ;;
 *) grep -v '^#' tests/verifier/math.tsv | cut -f3- | {
     n=0
     while IFS= read -r line; do

@@ -3,7 +3,8 @@
 renders and encodes conversations with it, by each template that tok-train can write.
 
   templates.json   {name: Jinja text}, as tok-train wrote them
-  expected.jsonl   template, messages, add_generation_prompt, rendered, ids; or text, ids
+  expected.jsonl   template, messages, add_generation_prompt or continue_final_message, rendered, ids; or
+                   text, ids
 
 Needs transformers. Run from the repository root, after make:
   python3 tests/golden/make_chat_golden.py
@@ -68,6 +69,11 @@ def rows(tokenizer, template):
         for prompt in (False, True):
             how = dict(add_generation_prompt=prompt, return_dict=False)
             yield dict(template=template, messages=messages, add_generation_prompt=prompt,
+                       rendered=tokenizer.apply_chat_template(messages, tokenize=False, **how),
+                       ids=tokenizer.apply_chat_template(messages, tokenize=True, **how))
+        if messages[-1]["role"] == "assistant" and messages[-1]["content"]:
+            how = dict(continue_final_message=True, return_dict=False)
+            yield dict(template=template, messages=messages, continue_final_message=True,
                        rendered=tokenizer.apply_chat_template(messages, tokenize=False, **how),
                        ids=tokenizer.apply_chat_template(messages, tokenize=True, **how))
 

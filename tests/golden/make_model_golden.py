@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/model/NAME/: tiny random models of Hugging Face transformers with what torch
 and transformers make of them:
-  logits, logprobs, loss, grad.*, full.*   a forward and a backward of two sequences, in float32
+  logits, logprobs, loss, grad.*           a forward and a backward of two sequences, in float32
   prompt, greedy                           generate() without sampling, with its cache, in float32
   bf16.logits, bf16.logprobs               the same forward in bfloat16
   train.loss, train.norm, moved.*, after.* a few clipped AdamW steps of torch.optim, in float32
@@ -29,6 +29,12 @@ BASE = dict(vocab_size=64, hidden_size=32, intermediate_size=20, num_attention_h
 # Qwen's vocabularies are padded: ids from 50 on never occur, and count in every softmax.
 USED_IDS = {"qwen2": 50, "qwen3": 50}
 FULL = ["model.layers.0.post_attention_layernorm.weight", "model.layers.0.self_attn.q_proj.weight"]
+# What is left out of config.json, so that the reader's own default is used.
+ABSENT = {"olmo3-default": ["layer_types"], "llama-yarn": ["rope_parameters"]}
+# The keys of transformers 4, in place of rope_parameters.
+OLD_KEYS = {"llama-yarn": {"rope_theta": 500.0, "rope_scaling": {
+    "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "mscale": 1.2,
+    "mscale_all_dim": 0.7}}}
 ADAMW = dict(lr=3e-3, betas=(0.9, 0.95), eps=1e-8)
 WEIGHT_DECAY, MAX_GRAD_NORM, STEPS = 0.1, 1.0, 5
 PROMPT, NEW_TOKENS = 6, 32
@@ -52,6 +58,20 @@ MODELS = {
         sliding_attention=dict(rope_type="default", rope_theta=500.0)), sliding_window=8,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
         num_hidden_layers=3, tie_word_embeddings=False)),
+    "qwen3-window": ("Qwen3Config", dict(rope_theta=1000.0, head_dim=8, attention_bias=True,
+                                         use_sliding_window=True, sliding_window=6,
+                                         max_window_layers=1, num_key_value_heads=1,
+                                         tie_word_embeddings=True)),
+    "olmo2-yarn": ("Olmo2Config", dict(rope_parameters=dict(YARN, rope_theta=500.0, attention_factor=1.3,
+                                                            truncate=False), attention_bias=True,
+                                       tie_word_embeddings=True)),
+    "olmo3-default": ("Olmo3Config", dict(rope_parameters=dict(
+        full_attention=dict(rope_type="default", rope_theta=500.0),
+        sliding_attention=dict(rope_type="default", rope_theta=500.0)), sliding_window=5,
+        attention_bias=True, num_hidden_layers=4, rms_norm_eps=1e-3, tie_word_embeddings=True)),
+    "llama-yarn": ("LlamaConfig", dict(rope_parameters=dict(
+        rope_type="yarn", rope_theta=500.0, factor=4.0, original_max_position_embeddings=16, mscale=1.2,
+        mscale_all_dim=0.7), head_dim=12, num_key_value_heads=4, tie_word_embeddings=False)),
 }
 
 
@@ -65,7 +85,7 @@ def randomise(model, dtype):
         p.data = p.data.to(dtype).float()
 
 
-def config_json(config, settings):
+def config_json(config, name):
     """What save_pretrained writes, with null entries left out."""
     c = {k: v for k, v in config.to_dict().items() if v is not None}
     c["architectures"] = [type(config).__name__.replace("Config", "ForCausalLM")]
@@ -73,6 +93,9 @@ def config_json(config, settings):
                 "return_dict", "output_attentions", "output_hidden_states", "chunk_size_feed_forward",
                 "is_encoder_decoder"):
         c.pop(key, None)
+    for key in ABSENT.get(name, []):
+        del c[key]
+    c.update(OLD_KEYS.get(name, {}))
     return c
 
 
@@ -82,13 +105,11 @@ def logprobs_of(model, tokens):
 
 
 def forward_backward(model, tokens):
-    """The norm of every gradient, and two whole gradients from the bottom of the network."""
     logits, logprobs = logprobs_of(model, tokens)
     loss = -logprobs.mean()
     loss.backward()
     params = dict(model.named_parameters())
-    out = {"grad." + n: p.grad.norm() for n, p in params.items()}
-    out.update({"full." + n: params[n].grad.clone() for n in FULL})
+    out = {"grad." + n: p.grad.clone() for n, p in params.items()}
     out.update(logits=logits[:, -4:], logprobs=logprobs, loss=loss)
     return out
 
@@ -144,7 +165,8 @@ def train(model, tokens):
 
 def save(folder, name, tensors):
     tensors = {k: t.detach().contiguous() for k, t in tensors.items()}
-    save_file(tensors, os.path.join(folder, name), {"format": "pt"})
+    save_file(tensors, os.path.join(folder, name), {
+        "format": "pt", "torch": torch.__version__, "transformers": transformers.__version__})
 
 
 def make(name, cls, settings):
@@ -161,7 +183,7 @@ def make(name, cls, settings):
     weights = {n: p.to(file_dtype) for n, p in model.named_parameters()}
     save(folder, "model.safetensors", weights)
     with open(os.path.join(folder, "config.json"), "w") as f:
-        json.dump(config_json(config, settings), f, indent=1, sort_keys=True)
+        json.dump(config_json(config, name), f, indent=1, sort_keys=True)
         f.write("\n")
     out = {"tokens": tokens.to(torch.int32)}
     out.update(forward_backward(model, tokens))
