@@ -237,9 +237,11 @@ static char *find_file(const char *path, struct err *err)
         err_set(err, "cannot open '%s': no such file or folder", path);
         return NULL;
     }
-    char *file = find_in_dir(path);
+    char *file = find_in_dir(path), *other = path_join(path, "tokenizer.model");
     if (!file)
-        err_set(err, "'%s' has no tokenizer.json", path);
+        err_set(err, "'%s' has no tokenizer.json%s", path,
+                file_exists(other) ? ", only a tokenizer.model: sentencepiece is not supported" : "");
+    free(other);
     return file;
 }
 

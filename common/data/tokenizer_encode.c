@@ -26,17 +26,32 @@ static bool surely_nfc(const char *text, size_t n)
     return true;
 }
 
-bool tokenizer_nfc(const char *text, size_t n, char **out, size_t *out_n)
+static void add_nfc(struct strbuf *out, const char *text, size_t n)
 {
     utf8proc_uint8_t *normal = NULL;
-    if (surely_nfc(text, n))
-        return false;
+    if (n == 0)
+        return;
     utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n,
                                         &normal, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     if (len < 0)
         BUG("normalizing %zu bytes: %s", n, utf8proc_errmsg(len));
-    *out = (char *)normal;
-    *out_n = (size_t)len;
+    strbuf_add(out, (char *)normal, (size_t)len);
+    free(normal);
+}
+
+bool tokenizer_nfc(const char *text, size_t n, char **out, size_t *out_n)
+{
+    struct strbuf normal = {0};
+    if (surely_nfc(text, n))
+        return false;
+    for (size_t done = 0, bytes; done < n; done += bytes) {
+        size_t plain = unicode_find_plain(text, n, done, &bytes);
+        add_nfc(&normal, text + done, plain - done);
+        bytes = plain < n ? bytes : 0;
+        strbuf_add(&normal, text + plain, bytes);
+        bytes += plain - done;
+    }
+    *out = strbuf_detach(&normal, out_n);
     return true;
 }
 

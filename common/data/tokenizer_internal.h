@@ -25,7 +25,8 @@ bool byte_level_read(struct strbuf *out, const char *text, size_t n);
 
 /* --- pre-tokenizer ------------------------------------------------------------------------- */
 struct pre_step {
-    pcre2_code *re; /* NULL: no splitting */
+    pcre2_code *re;  /* NULL: no splitting */
+    pcre2_code *new; /* for text with characters that PCRE2's Unicode may lack; slower */
     bool keep_matches, keep_gaps, add_prefix_space;
 };
 struct pretok {
@@ -43,6 +44,15 @@ pcre2_match_data *pretok_match_data(void);
 int pretok_split(const struct pretok *p, pcre2_match_data *data, const char *text, size_t n,
                  pretok_fn *fn, void *arg, struct err *err) WARN_UNUSED;
 void pretok_release(struct pretok *p);
+
+/* --- versions of Unicode (tokenizer_unicode.c) ---------------------------------------------- */
+/* Has the text characters that the reference's regexes know and an older PCRE2 does not? */
+bool unicode_has_new(const char *text, size_t n);
+/* Appends those of a category ("L", "Nd") as ranges of a character class. */
+void unicode_add_new(struct strbuf *out, const char *category, size_t n);
+/* Where the next character stands that the reference's NFC leaves alone, though Unicode since has had
+ * it as a mark or a part of another; n if there is none.  *bytes: its own. */
+size_t unicode_find_plain(const char *text, size_t n, size_t from, size_t *bytes);
 
 /* --- added tokens -------------------------------------------------------------------------- */
 struct added_token {

@@ -1,7 +1,7 @@
 /* tokenizer_pre.c - cutting text into pre-tokens with the tokenizer's regexes.
  *
  * The reference implementation matches with Oniguruma; PCRE2 with UTF and UCP gives
- * the same matches but for \s, which is rewritten (see rewrite_space).
+ * the same matches but for \s and new characters, so the patterns are rewritten.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +26,43 @@ const char byte_level_cl100k_1digit_regex[] = CL100K("\\p{N}");
     "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"    \
     "\\x{3000}"
 
-static void rewrite_space(struct strbuf *out, const char *regex)
+/* The length of "\p{L}" and the like, or of "\d"; 0 = something else. */
+static size_t property_at(const char *p, const char **category, size_t *n)
+{
+    const char *end = p[1] == 'p' && p[2] == '{' ? strchr(p, '}') : NULL;
+    *category = end ? p + 3 : "Nd";
+    *n = end ? (size_t)(end - p) - 3 : 2;
+    return end ? (size_t)(end - p) + 1 : p[1] == 'd' ? 2 : 0;
+}
+
+/* Appends the property with the characters that have it since. */
+static void extend_property(struct strbuf *out, const char *p, size_t len, const char *category, size_t n,
+                            bool in_class)
+{
+    if (!in_class)
+        strbuf_addc(out, '[');
+    strbuf_add(out, p, len);
+    unicode_add_new(out, category, n);
+    if (!in_class)
+        strbuf_addc(out, ']');
+}
+
+/* new: classes have the characters of later versions of Unicode. */
+static void rewrite(struct strbuf *out, const char *regex, bool new)
 {
     bool in_class = false;
+    const char *category;
+    size_t n, len;
     for (const char *p = regex; *p; p++) {
         if (*p == '\\' && p[1]) {
             if (p[1] == 's')
                 strbuf_adds(out, in_class ? SPACES : "[" SPACES "]");
             else if (p[1] == 'S' && !in_class)
                 strbuf_adds(out, "[^" SPACES "]");
-            else
+            else if (new && (len = property_at(p, &category, &n)) > 0) {
+                extend_property(out, p, len, category, n, in_class);
+                p += len - 2;
+            } else
                 strbuf_add(out, p, 2);
             p++;
             continue;
@@ -48,7 +75,7 @@ static void rewrite_space(struct strbuf *out, const char *regex)
     }
 }
 
-static pcre2_code *compile(const char *regex, bool literal, struct err *err)
+static pcre2_code *compile(const char *regex, bool literal, bool new, struct err *err)
 {
     struct strbuf text = {0};
     int number;
@@ -58,7 +85,7 @@ static pcre2_code *compile(const char *regex, bool literal, struct err *err)
     if (literal)
         strbuf_adds(&text, regex);
     else
-        rewrite_space(&text, regex);
+        rewrite(&text, regex, new);
     pcre2_code *re = pcre2_compile((PCRE2_SPTR)text.buf, text.len, flags, &number, &offset, NULL);
     strbuf_release(&text);
     if (!re) {
@@ -85,12 +112,18 @@ static struct pre_step *add_step(struct pretok *p)
     return step;
 }
 
+static int compile_step(struct pre_step *step, const char *regex, bool literal, struct err *err)
+{
+    step->re = compile(regex, literal, false, err);
+    if (step->re && !literal)
+        step->new = compile(regex, false, true, err);
+    return step->re && (literal || step->new) ? 0 : -1;
+}
+
 int pretok_from_regex(struct pretok *p, const char *regex, struct err *err)
 {
-    struct pre_step *step = add_step(p);
-    step->re = compile(regex, false, err);
     p->byte_level = true;
-    return step->re ? 0 : -1;
+    return compile_step(add_step(p), regex, false, err);
 }
 
 static int split_from_json(struct pretok *p, const json_t *spec, struct err *err)
@@ -112,8 +145,7 @@ static int split_from_json(struct pretok *p, const json_t *spec, struct err *err
     struct pre_step *step = add_step(p);
     if (removed)
         step->keep_matches = invert, step->keep_gaps = !invert;
-    step->re = compile(regex ? regex : literal, !regex, err);
-    return step->re ? 0 : -1;
+    return compile_step(step, regex ? regex : literal, !regex, err);
 }
 
 static int byte_level_from_json(struct pretok *p, const json_t *spec, struct err *err)
@@ -125,9 +157,7 @@ static int byte_level_from_json(struct pretok *p, const json_t *spec, struct err
     struct pre_step *step = add_step(p);
     step->add_prefix_space = prefix;
     p->byte_level = true;
-    if (use_regex && !(step->re = compile(byte_level_gpt2_regex, false, err)))
-        return -1;
-    return 0;
+    return use_regex ? compile_step(step, byte_level_gpt2_regex, false, err) : 0;
 }
 
 static int digits_from_json(struct pretok *p, const json_t *spec, struct err *err)
@@ -135,9 +165,7 @@ static int digits_from_json(struct pretok *p, const json_t *spec, struct err *er
     bool individual = false;
     if (json_opt_bool(spec, "individual_digits", &individual, err) < 0)
         return -1;
-    struct pre_step *step = add_step(p);
-    step->re = compile(individual ? "\\p{N}" : "\\p{N}+", false, err);
-    return step->re ? 0 : -1;
+    return compile_step(add_step(p), individual ? "\\p{N}" : "\\p{N}+", false, err);
 }
 
 static int sequence_from_json(struct pretok *p, const json_t *spec, struct err *err)
@@ -187,8 +215,10 @@ pcre2_match_data *pretok_match_data(void)
 
 void pretok_release(struct pretok *p)
 {
-    for (int i = 0; i < p->n_steps; i++)
+    for (int i = 0; i < p->n_steps; i++) {
         pcre2_code_free(p->steps[i].re);
+        pcre2_code_free(p->steps[i].new);
+    }
     free(p->steps);
     pcre2_match_context_free(p->limits);
     *p = (struct pretok){0};
@@ -202,6 +232,7 @@ struct walk {
     pretok_fn *fn;
     void *arg;
     struct err *err;
+    bool new; /* the text has characters that need it */
 };
 
 static int walk_step(const struct walk *w, int i, const char *text, size_t n);
@@ -243,9 +274,10 @@ static size_t char_bytes(const char *s)
 static int split_step(const struct walk *w, int i, const char *text, size_t n)
 {
     const struct pre_step *step = &w->p->steps[i];
+    const pcre2_code *re = w->new && step->new ? step->new : step->re;
     size_t done = 0, from = 0, begin, end;
     int rc = 0;
-    while (from <= n && (rc = next_match(w, step->re, text, n, from, &begin, &end)) == 1) {
+    while (from <= n && (rc = next_match(w, re, text, n, from, &begin, &end)) == 1) {
         if (step->keep_gaps && piece(w, i, text + done, begin - done) < 0)
             return -1;
         if (step->keep_matches && piece(w, i, text + begin, end - begin) < 0)
@@ -278,6 +310,6 @@ static int walk_step(const struct walk *w, int i, const char *text, size_t n)
 int pretok_split(const struct pretok *p, pcre2_match_data *data, const char *text, size_t n,
                  pretok_fn *fn, void *arg, struct err *err)
 {
-    struct walk w = {.p = p, .data = data, .fn = fn, .arg = arg, .err = err};
+    struct walk w = {.p = p, .data = data, .fn = fn, .arg = arg, .err = err, .new = unicode_has_new(text, n)};
     return n == 0 ? 0 : walk_step(&w, 0, text, n);
 }

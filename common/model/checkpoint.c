@@ -123,7 +123,10 @@ int checkpoint_files(const char *dir, char ***names, struct err *err)
         goto out;
     }
     if (!file_exists(index)) {
-        n = err_set(err, "%s: no such file (nor model.safetensors.index.json)", single);
+        char *pickle = path_join(dir, "pytorch_model.bin");
+        n = err_set(err, "%s: no such file (nor model.safetensors.index.json)%s", single,
+                    file_exists(pickle) ? "; pytorch_model.bin is a pickle, which is not read" : "");
+        free(pickle);
         goto out;
     }
     doc = json_load_path(index, err);

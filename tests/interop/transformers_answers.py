@@ -14,6 +14,7 @@ import torch
 import transformers
 
 transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 torch.set_num_threads(2)
 model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32,
                                                           attn_implementation="eager").eval()

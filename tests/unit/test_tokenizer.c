@@ -149,6 +149,15 @@ static void test_pre_tokenizers(void)
         {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[^\\\\s]\"},\"behavior\":\"Removed\"}",
          "he\xc2\x85", 2},
         {"{\"type\":\"Digits\",\"individual_digits\":true}", "ll", 1},
+        /* U+31A63 is a letter since Unicode 15, U+11BF0 a digit since 16 */
+        {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{L}\"},\"behavior\":\"Removed\"}",
+         "\xf0\xb1\xa9\xa3-he", 1},
+        {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[^\\\\p{L}]\"},\"behavior\":\"Removed\"}",
+         "\xf0\xb1\xa9\xa3-", 4},
+        {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{N}|\\\\p{Lu}\"},\"behavior\":\"Removed\"}",
+         "A\xf0\x91\xaf\xb0he", 1},
+        {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\d\"},\"behavior\":\"Removed\"}",
+         "1\xf0\x91\xaf\xb0he", 1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct err err = {0};
@@ -169,6 +178,22 @@ static void test_pre_tokenizers(void)
         json_decref(doc);
         free(json);
     }
+}
+
+/* Normalised by the reference's Unicode: U+0EBA was no mark then, and U+11935 U+11930 did not compose. */
+static void test_normal(void)
+{
+    struct err err = {0};
+    json_t *doc = small_doc();
+    set_in(doc, "normalizer", "{\"type\":\"NFC\"}");
+    struct tokenizer *t = tokenizer_from_json(doc, "x", &err);
+    check_ids(t, "e\xcc\x81", 0, IDS(0xc3, 0xa9));
+    check_ids(t, "e\xcc\x81\xe0\xba\xba\xcc\xb4", 0, IDS(0xc3, 0xa9, 0xe0, 0xba, 0xba, 0xcc, 0xb4));
+    check_ids(t, "\xcc\xb4\xe0\xba\xba" "e\xcc\x81", 0, IDS(0xcc, 0xb4, 0xe0, 0xba, 0xba, 0xc3, 0xa9));
+    check_ids(t, "\xf0\x91\xa4\xb5\xf0\x91\xa4\xb0", 0,
+              IDS(0xf0, 0x91, 0xa4, 0xb5, 0xf0, 0x91, 0xa4, 0xb0));
+    tokenizer_free(t);
+    json_decref(doc);
 }
 
 static void test_prefix_space_and_ignore_merges(void)
@@ -289,6 +314,7 @@ int main(void)
     test_small();
     test_refusals();
     test_pre_tokenizers();
+    test_normal();
     test_prefix_space_and_ignore_merges();
     test_added_flags();
     test_long_pieces();
