@@ -102,20 +102,20 @@ int chat_resolve(const struct tokenizer *t, enum chat_template wanted, enum chat
         return 0;
     if (!own)
         return err_set(err, "the tokenizer has no chat template: choose one with --template");
-    for (int i = CHAT_CHATML; i <= CHAT_PLAIN; i++)
+    for (int i = CHAT_CHATML; i <= CHAT_PLAIN && !tokenizer_has_tool_template(t); i++)
         if (same_text(own, chat_template_jinja((enum chat_template)i))) {
             *out = (enum chat_template)i;
             return 0;
         }
-    return tokenizer_jinja(t, err) ? 0 : -1;
+    return tokenizer_jinja(t, false, err) ? 0 : -1;
 }
 
-static const struct jinja *template_of(const struct tokenizer *t, enum chat_template tpl,
+static const struct jinja *template_of(const struct tokenizer *t, enum chat_template tpl, bool tools,
                                        struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, compile_known);
-    return tpl == CHAT_AUTO ? tokenizer_jinja(t, err) : known[tpl];
+    return tpl == CHAT_AUTO ? tokenizer_jinja(t, tools, err) : known[tpl];
 }
 
 /* --- what comes with the messages -------------------------------------------------------------- */
@@ -325,7 +325,7 @@ static int render(const struct tokenizer *t, enum chat_template wanted, const st
                   .variables = c->variables,
                   .tokens = tokenizer_special_tokens(t),
                   .add_generation_prompt = c->add_generation_prompt},
-        .template = template_of(t, tpl, err),
+        .template = template_of(t, tpl, json_array_size(c->tools) > 0, err),
     };
     if (!v->template || check_tokens(t, tpl, err) < 0)
         return -1;

@@ -190,7 +190,9 @@ void tokenizer_free(struct tokenizer *t)
     free(t->added);
     free(t->stop_ids);
     free(t->chat_template);
+    free(t->tool_template);
     jinja_free(t->jinja);
+    jinja_free(t->tool_jinja);
     json_decref(t->special_tokens);
     pretok_release(&t->pretok);
     bpe_model_release(&t->model);
@@ -311,6 +313,11 @@ int tokenizer_copy_files(const char *src, const char *dir, struct err *err)
             rc = copy_file(path, dir, beside[i], err);
         free(path);
     }
+    char *tools = path_join(from, TOOL_TEMPLATE), *folder = path_join(dir, "additional_chat_templates");
+    if (rc == 0 && file_exists(tools) && (rc = dir_make(folder, err)) == 0)
+        rc = copy_file(tools, dir, TOOL_TEMPLATE, err);
+    free(tools);
+    free(folder);
     free(from);
     free(file);
     return rc;
@@ -367,8 +374,18 @@ const char *tokenizer_chat_template(const struct tokenizer *t)
     return t->chat_template;
 }
 
-const struct jinja *tokenizer_jinja(const struct tokenizer *t, struct err *err)
+bool tokenizer_has_tool_template(const struct tokenizer *t)
 {
+    return t->tool_template != NULL;
+}
+
+const struct jinja *tokenizer_jinja(const struct tokenizer *t, bool tools, struct err *err)
+{
+    if (tools && t->tool_template) {
+        if (!t->tool_jinja)
+            err_set(err, "%s", t->tool_err.text);
+        return t->tool_jinja;
+    }
     if (!t->chat_template)
         err_set(err, "the tokenizer has no chat template");
     else if (!t->jinja)

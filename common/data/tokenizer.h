@@ -65,8 +65,10 @@ int32_t tokenizer_pad(const struct tokenizer *t);
 int tokenizer_stop_ids(const struct tokenizer *t, const int32_t **ids);
 const char *tokenizer_chat_template(const struct tokenizer *t); /* NULL = none */
 struct jinja;
-/* The same, ready to render; NULL with err set if there is none or it cannot be read. */
-const struct jinja *tokenizer_jinja(const struct tokenizer *t, struct err *err);
+bool tokenizer_has_tool_template(const struct tokenizer *t); /* one named "tool_use" beside it */
+/* The same, ready to render, or that for conversations with tools if there is one; NULL with err set if there
+ * is none or it cannot be read. */
+const struct jinja *tokenizer_jinja(const struct tokenizer *t, bool tools, struct err *err);
 /* {"bos_token": "<s>", ...}: the names that tokenizer_config.json gives. */
 const json_t *tokenizer_special_tokens(const struct tokenizer *t);
 const char *tokenizer_digest(const struct tokenizer *t);        /* of tokenizer.json's bytes */

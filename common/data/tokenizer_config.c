@@ -84,42 +84,52 @@ static void read_generation_config(struct tokenizer *t, const json_t *doc)
     t->pad = id_or(t, t->pad, doc, "pad_token_id");
 }
 
-/* A string, or a list of {name, template} of which "default" counts. */
-static const char *template_of(const json_t *config)
+/* A string, or a list of {name, template}, of which the default may be called otherwise. */
+static const char *template_of(const json_t *config, const char *wanted)
 {
     const json_t *value = json_object_get(config, "chat_template"), *item;
     const char *first = NULL;
     size_t i;
+    bool is_default = strcmp(wanted, "default") == 0;
     if (json_is_string(value))
-        return json_string_value(value);
+        return is_default ? json_string_value(value) : NULL;
     json_array_foreach (value, i, item) {
         const char *name = json_string_value(json_object_get(item, "name"));
         const char *text = json_string_value(json_object_get(item, "template"));
-        if (name && text && strcmp(name, "default") == 0)
+        if (name && text && strcmp(name, wanted) == 0)
             return text;
         first = first ? first : text;
     }
-    return first;
+    return is_default ? first : NULL;
 }
 
 /* The file wins over the field.  A template that cannot be read is no matter until it is needed. */
-static int read_template(struct tokenizer *t, const char *dir, struct err *err)
+static int read_template(const char *dir, const char *file, char **template, struct jinja **compiled,
+                         struct err *why, struct err *err)
 {
-    char *path = path_join(dir, "chat_template.jinja");
+    char *path = path_join(dir, file);
     struct strbuf text = {0};
     int rc = file_exists(path) ? file_read(path, &text, err) : 0;
     if (rc == 0 && text.buf) {
-        free(t->chat_template);
-        t->chat_template = strbuf_detach(&text, NULL);
+        free(*template);
+        *template = strbuf_detach(&text, NULL);
     } else {
         free(path);
         path = path_join(dir, "tokenizer_config.json: chat_template");
     }
-    if (t->chat_template)
-        t->jinja = jinja_compile(t->chat_template, strlen(t->chat_template), path, &t->jinja_err);
+    if (*template)
+        *compiled = jinja_compile(*template, strlen(*template), path, why);
     strbuf_release(&text);
     free(path);
     return rc;
+}
+
+static int read_templates(struct tokenizer *t, const char *dir, struct err *err)
+{
+    if (read_template(dir, "chat_template.jinja", &t->chat_template, &t->jinja, &t->jinja_err, err) < 0)
+        return -1;
+    return read_template(dir, TOOL_TEMPLATE, &t->tool_template, &t->tool_jinja,
+                         &t->tool_err, err);
 }
 
 /* A template may end a turn in an eos that only generation_config.json names. */
@@ -152,14 +162,15 @@ int tokenizer_load_config(struct tokenizer *t, const char *dir, struct err *err)
         t->eos = named_token(t, config, "eos_token");
         t->pad = named_token(t, config, "pad_token");
         t->add_bos = json_is_true(json_object_get(config, "add_bos_token"));
-        const char *text = template_of(config);
+        const char *text = template_of(config, "default"), *tool = template_of(config, "tool_use");
         t->chat_template = text ? xstrdup(text) : NULL;
+        t->tool_template = tool ? xstrdup(tool) : NULL;
     }
     if (generation)
         read_generation_config(t, generation);
     json_decref(config);
     json_decref(generation);
-    if (err->set || read_template(t, dir, err) < 0)
+    if (err->set || read_templates(t, dir, err) < 0)
         return -1;
     name_eos(t);
     add_stop_id(t, t->eos);

@@ -118,6 +118,8 @@ void bpe_model_release(struct bpe_model *m);
 /* --- all of it ----------------------------------------------------------------------------- */
 #define TOKENIZER_MAX_ID ((1 << 24) - 1) /* so that a wrong id cannot ask for all memory */
 
+#define TOOL_TEMPLATE "additional_chat_templates/tool_use.jinja"
+
 struct tokenizer {
     struct bpe_model model;
     struct pretok pretok;
@@ -130,9 +132,9 @@ struct tokenizer {
     bool add_bos; /* tokenizer_config.json's add_bos_token */
     int n_stop;
     int32_t *stop_ids;
-    char *chat_template;
-    struct jinja *jinja; /* chat_template compiled; NULL: jinja_err says why not */
-    struct err jinja_err;
+    char *chat_template, *tool_template; /* tool_template: NULL, or for conversations with tools */
+    struct jinja *jinja, *tool_jinja;    /* compiled; NULL: jinja_err, tool_err say why not */
+    struct err jinja_err, tool_err;
     json_t *special_tokens;
     char digest[40];
 };

@@ -30,13 +30,35 @@ static int scaling_type(const json_t *obj, enum rope_scaling *out, struct err *e
                    name);
 }
 
+static double yarn_mscale(double scale, double m)
+{
+    return scale <= 1 ? 1 : 0.1 * m * log(scale) + 1;
+}
+
+static double yarn_attention_factor(const struct rope_config *r)
+{
+    if (r->attention_factor != 0)
+        return r->attention_factor;
+    if (r->mscale != 0 && r->mscale_all_dim != 0)
+        return yarn_mscale(r->factor, r->mscale) / yarn_mscale(r->factor, r->mscale_all_dim);
+    return yarn_mscale(r->factor, 1);
+}
+
 static int check_scaling(const struct rope_config *r, struct err *err)
 {
     if (r->type != ROPE_DEFAULT && !(r->factor > 0))
         return err_set(err, "rope scaling '%s' needs a positive 'factor'", scaling_names[r->type]);
+    if (r->type != ROPE_DEFAULT && (r->factor < 1e-6 || r->factor > 1e6))
+        return err_set(err, "rope scaling '%s' has a 'factor' of %g, expected 1e-6 to 1e6", scaling_names[r->type],
+                       r->factor);
     if (r->type == ROPE_LLAMA3 &&
         (!(r->low_freq_factor > 0) || !(r->high_freq_factor > r->low_freq_factor)))
         return err_set(err, "rope scaling 'llama3' needs 0 < 'low_freq_factor' < 'high_freq_factor'");
+    if (r->type == ROPE_YARN && !(r->beta_fast > 0 && r->beta_slow > 0))
+        return err_set(err, "rope scaling 'yarn' needs positive 'beta_fast' and 'beta_slow'");
+    if (r->type == ROPE_YARN && !(yarn_attention_factor(r) > 0 && yarn_attention_factor(r) < 1e6))
+        return err_set(err, "rope scaling 'yarn' makes attention %g times as large: no such model is known",
+                       yarn_attention_factor(r));
     if (r->type != ROPE_DEFAULT && r->original_max_pos < 1)
         return err_set(err, "'original_max_position_embeddings' must be positive");
     return 0;
@@ -110,8 +132,8 @@ int rope_config_parse(struct model_config *c, const json_t *obj, struct err *err
         rc = read_by_layer_type(c, params, err);
     else if (params && !json_is_null(params))
         rc = read_scaling(c, params, err);
-    if (rc == 0 && !(c->rope.theta > 1))
-        return err_set(err, "'rope_theta' is %g, expected more than 1", c->rope.theta);
+    if (rc == 0 && !(c->rope.theta > 1 && c->rope.theta <= 1e30))
+        return err_set(err, "'rope_theta' is %g, expected more than 1 and at most 1e30", c->rope.theta);
     return rc;
 }
 
@@ -213,20 +235,6 @@ static void scale_yarn(const struct model_config *c, int64_t half, float *inv_fr
         double ramp = fmin(fmax(((double)i - lo) / (hi - lo), 0), 1);
         inv_freq[i] = (float)(inv_freq[i] / r->factor * ramp + inv_freq[i] * (1 - ramp));
     }
-}
-
-static double yarn_mscale(double scale, double m)
-{
-    return scale <= 1 ? 1 : 0.1 * m * log(scale) + 1;
-}
-
-static double yarn_attention_factor(const struct rope_config *r)
-{
-    if (r->attention_factor != 0)
-        return r->attention_factor;
-    if (r->mscale != 0 && r->mscale_all_dim != 0)
-        return yarn_mscale(r->factor, r->mscale) / yarn_mscale(r->factor, r->mscale_all_dim);
-    return yarn_mscale(r->factor, 1);
 }
 
 void rope_frequencies(const struct model_config *c, bool plain, float *inv_freq, double *factor)

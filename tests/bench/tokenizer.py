@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Speed of our tokenizer beside the tokenizers library and tiktoken, in turn, on the same texts.
 
-  PYTHON tests/bench/tokenizer.py build/obj/bench/bench_tokenizer DATA/tokenizers DATA/text [rounds]
+  PYTHON tests/bench/tokenizer.py build/obj/bench/bench_tokenizer DATA/tokenizers DATA/text [rounds [step]]
 
-Encoding alone: texts are in memory before, ids stay there.  Ours recognises no added tokens, as for user
+Encoding alone, of every step-th text (1: all): texts are in memory before, ids stay there.  Ours recognises no added tokens, as for user
 text; the library's is encode_batch_fast; tiktoken's is encode_ordinary_batch with the same vocabulary, its
 ranks being the ids where these are in the order of merging (else it is left out).  Medians of the rounds;
 the threads are those of each program itself.  Needs tokenizers, tiktoken and numpy.
@@ -104,7 +104,7 @@ def measure(program, root, name, texts, rounds, threads):
 def main():
     program, root, folder = sys.argv[1:4]
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 3
-    texts = texts_of(folder)
+    texts = texts_of(folder)[::int(sys.argv[5]) if len(sys.argv) > 5 else 1]
     if not THREADS:
         print("tokenizers", tokenizers.__version__, "tiktoken", tiktoken.__version__, len(texts), "texts",
               sum(len(t.encode()) for t in texts), "bytes")

@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "data/tokenizer.h"
+#include "data/chat.h"
 #include "check.h"
 
 /* 256 is "he", then "ll", "Ġhe", "hell", "lo"; bytes are their own ids; two added tokens. */
@@ -275,6 +275,22 @@ static void test_long_pieces(void)
     json_decref(doc);
 }
 
+/* A conversation with tools is rendered by the template named tool_use. */
+static void check_tool_template(const struct tokenizer *t)
+{
+    json_t *messages = json_pack("[{ss ss}]", "role", "user", "content", "hi");
+    CHECK(tokenizer_has_tool_template(t));
+    for (int tools = 0; tools < 2; tools++) {
+        struct chat chat = {.messages = messages, .tools = tools ? messages : NULL};
+        struct strbuf text = {0};
+        struct err err = {0};
+        CHECK_MSG(chat_render(t, CHAT_AUTO, &chat, &text, &err) == 0, "%s", err.text);
+        CHECK_STR(text.buf, tools ? "T" : "D");
+        strbuf_release(&text);
+    }
+    json_decref(messages);
+}
+
 static void test_config(void)
 {
     struct err err = {0};
@@ -286,7 +302,8 @@ static void test_config(void)
     CHECK(json_save_path(path, doc, &err) == 0);
     static const char c[] = "{\"eos_token\":{\"content\":\"<|end|>\"},\"bos_token\":null,"
                             "\"pad_token\":\"<mark>\",\"chat_template\":[{\"name\":\"x\",\"template\":"
-                            "\"X\"},{\"name\":\"default\",\"template\":\"D\"}]}";
+                            "\"X\"},{\"name\":\"default\",\"template\":\"D\"},"
+                            "{\"name\":\"tool_use\",\"template\":\"T\"}]}";
     static const char g[] = "{\"eos_token_id\":[301,300,999],\"bos_token_id\":5}";
     CHECK(file_write_atomic(config, c, strlen(c), &err) == 0);
     CHECK(file_write_atomic(generation, g, strlen(g), &err) == 0);
@@ -297,6 +314,7 @@ static void test_config(void)
     CHECK(tokenizer_eos(t) == 300 && tokenizer_pad(t) == 301 && tokenizer_bos(t) == 5);
     CHECK(tokenizer_stop_ids(t, &stop) == 2 && stop[0] == 301 && stop[1] == 300);
     CHECK_STR(tokenizer_chat_template(t), "D");
+    check_tool_template(t);
     tokenizer_free(t);
     CHECK(!tokenizer_load("/nonexistent", &err) && strstr(err.text, "/nonexistent"));
     err_clear(&err);
