@@ -1,4 +1,8 @@
-/* nursery.c - a process with one thread that forks the workers and waits for them. */
+/* nursery.c - a process with one thread that forks the workers and waits for them.
+ *
+ * It ends when its parent does, whatever ended that, and takes along all that the workers and their
+ * programs have started (offspring.h).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+#include "reward/offspring.h"
 #include "reward/workers_internal.h"
 
 enum { SPAWN, BURY };
@@ -19,6 +25,12 @@ struct answer_back {
     pid_t pid; /* -1: failed, status is errno */
     int status;
 };
+
+/* Inside the nursery: the workers that live. */
+static struct {
+    pid_t *pids;
+    int n, cap;
+} alive;
 
 static void keep_only(int fd)
 {
@@ -70,15 +82,33 @@ static int spawn(int control)
     if (back.pid == 0) {
         die_with(self);
         keep_only(pair[1]);
+        signal(SIGTERM, SIG_DFL); /* a program that a worker runs need not be deaf to it */
+        signal(SIGHUP, SIG_DFL);
+        signal(SIGQUIT, SIG_DFL);
         worker_main(pair[1]);
     }
     back.status = errno;
+    if (back.pid > 0) {
+        GROW(alive.pids, alive.n, alive.cap);
+        alive.pids[alive.n++] = back.pid;
+    }
     int rc = send_back(control, &back, back.pid > 0 ? pair[0] : -1);
     close(pair[0]);
     close(pair[1]);
     return rc;
 }
 
+static void forget(pid_t pid)
+{
+    int kept = 0;
+    for (int i = 0; i < alive.n; i++) {
+        if (alive.pids[i] != pid)
+            alive.pids[kept++] = alive.pids[i];
+    }
+    alive.n = kept;
+}
+
+/* What it has started is ours from then on, and ends, too. */
 static int bury(int control, pid_t pid)
 {
     struct answer_back back = {.pid = pid};
@@ -89,34 +119,38 @@ static int bury(int control, pid_t pid)
             break;
         }
     }
+    forget(pid);
+    offspring_kill(alive.pids, (size_t)alive.n);
     return send_back(control, &back, -1);
 }
 
 static noreturn void nursery_main(int control)
 {
     struct order order;
-    /* Ctrl-C is for the parent, which ends us. */
-    signal(SIGINT, SIG_IGN);
+    /* Signals to the whole group are for the parent; its end, which closes the socket, is ours. */
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        signal(ignored[i], SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it, and then nobody can be waited for */
     while (recv(control, &order, sizeof order, 0) == sizeof order) {
         int rc = order.what == SPAWN ? spawn(control) : bury(control, order.pid);
         if (rc < 0)
             break;
     }
+    offspring_kill(NULL, 0);
     _exit(0);
 }
 
 int nursery_open(struct nursery *n, struct err *err)
 {
     int pair[2];
-    pid_t self = getpid();
     *n = (struct nursery){.pid = -1, .fd = -1};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "cannot make a socket pair");
     n->pid = fork();
     if (n->pid == 0) {
-        die_with(self);
         keep_only(pair[1]);
+        offspring_adopt();
         nursery_main(pair[1]);
     }
     close(pair[1]);

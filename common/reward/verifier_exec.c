@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "reward/offspring.h"
 #include "reward/verifier_judge.h"
 
 #define MAX_REPLY (1 << 20)
@@ -61,6 +62,7 @@ static void run_command(int in, int out)
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
     if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
     close_range(3, ~0U, 0);
@@ -83,6 +85,7 @@ static int start(struct err *err)
         return err_errno(err, "cannot start '%s'", options.command);
     }
     signal(SIGPIPE, SIG_IGN); /* a command that ends is noticed when it does not answer */
+    offspring_adopt();
     pid_t pid = fork();
     if (pid == 0)
         run_command(to[0], from[1]);
@@ -102,18 +105,30 @@ static int start(struct err *err)
     return 0;
 }
 
-/* Kills the command and all that it started in its group; returns its status. */
+/* Kills the command and all that it started; returns its status. */
 static int stop(void)
 {
     int status = 0;
     kill(-program.pid, SIGKILL);
     while (waitpid(program.pid, &status, 0) < 0 && errno == EINTR)
         continue;
+    offspring_kill(NULL, 0);
     close(program.in);
     close(program.out);
     strbuf_release(&program.reply);
     program.pid = 0;
     return status;
+}
+
+/* Waits for what the command left behind and has ended; the command itself is stop()'s. */
+static void reap(void)
+{
+    siginfo_t info = {0};
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
+           info.si_pid != program.pid) {
+        waitpid(info.si_pid, NULL, 0);
+        info.si_pid = 0;
+    }
 }
 
 /* Lets it use so many more seconds; the kernel counts whole ones. */
@@ -266,6 +281,7 @@ static int judge_exec(const struct answer *a, const json_t *truth, struct verdic
         return NO_VERDICT;
     struct strbuf line = {0};
     make_line(a, truth, &line);
+    reap();
     allow_cpu(options.cpu_seconds);
     int outcome = converse(&line);
     strbuf_release(&line);

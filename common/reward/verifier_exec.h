@@ -1,12 +1,12 @@
 /* verifier_exec.h - the verifier `exec`: any program that reads and writes JSON lines.
  *
  * The command is started once in each worker and gets one line for each response:
- *     {"answer": what is judged, "response": all that was said, "ground_truth": ..., "record":
- * {...}} It answers each with one line, and flushes it:
+ *     {"answer": what is judged, "response": all that was said, "ground_truth": ..., "record": {...}}
+ * It answers each with one line, and flushes it:
  *     {"score": X}      X in [0, 1]; "extracted" and "detail", texts, may be there, too
  *     {"error": "why"}  no verdict
  * A command that ends, uses more CPU time for one line than allowed, does not answer in time or
- * answers anything else is killed with its process group, and there is no verdict; the next
+ * answers anything else is killed with all that it has started, and there is no verdict; the next
  * response gets a new one.
  */
 #ifndef TP_REWARD_VERIFIER_EXEC_H

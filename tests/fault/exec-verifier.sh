@@ -48,6 +48,62 @@ jq -nc '{id: "hang", completion: "hang", dataset: "exec"}' >hang.jsonl
 timeout 60 reward-verify -q --exec "sh program.sh" --exec-wall 0.2 --unverified aside hang.jsonl >out 2>log || fail "$(cat log)"
 reason hang 'did not answer in 0.2 s'
 ! pgrep -f 'sleep 8639[9]' >/dev/null || fail "a program is left"
+
+# What a program has started ends with it, also what left its group and its session, and by whatever it ends:
+# it is late, its worker is, reward-verify is killed, or all is done.
+NAP=$((900000 + $$))
+export NAP
+cat >starter.sh <<'END'
+setsid sh -c 'sleep $NAP & sleep $NAP & setsid sleep $NAP' &
+(sleep $NAP &) &
+while read -r line; do
+    case $line in
+    *'"answer":"hang'*) setsid sleep $NAP & sleep $NAP ;;
+    *) echo '{"score": 1}' ;;
+    esac
+done
+END
+started() { pgrep -f "sleep $NAP"; }
+gone() { # what
+    i=0
+    while [ $i -lt 100 ]; do started >/dev/null || return; i=$((i + 1)); sleep 0.1; done
+    fail "$1: left running: $(started | tr '\n' ' ')"
+    kill -9 $(started)
+}
+jq -nc '{id: "good", completion: "good", dataset: "exec"}' >good.jsonl
+timeout 60 reward-verify -q --exec "sh starter.sh" good.jsonl >out 2>log || fail "$(cat log)"
+[ "$(jq -r .reward out)" = 1 ] || fail "a program that starts others: $(cat out)"
+gone "all is done"
+cat good.jsonl hang.jsonl good.jsonl >three.jsonl
+timeout 60 reward-verify -q --threads 1 --exec "sh starter.sh" --exec-wall 0.3 --unverified aside three.jsonl >out 2>log || fail "$(cat log)"
+[ "$(cat out aside | jq -s length)" = 3 ] || fail "after a late one: $(cat out aside)"
+reason hang 'did not answer in 0.3 s'
+gone "a late program"
+timeout 60 reward-verify -q --threads 1 --exec "sh starter.sh" --verifier-seconds 0.3 --unverified aside three.jsonl >out 2>log || fail "$(cat log)"
+reason hang 'was stopped after 0.3 s'
+gone "a late worker"
+for signal in KILL TERM; do
+    reward-verify -q --exec "sh starter.sh" --unverified aside three.jsonl >out 2>log &
+    pid=$!
+    i=0
+    while [ $i -lt 300 ] && ! started >/dev/null; do i=$((i + 1)); sleep 0.1; done
+    [ $i -lt 300 ] || fail "nothing was started"
+    kill -$signal $pid
+    wait $pid 2>/dev/null
+    gone "after SIG$signal"
+done
+# Many short programs are not kept as zombies by a program that does not wait.
+cat >short.sh <<'END'
+while read -r line; do
+    n=0
+    while [ $n -lt 5 ]; do (true & exec true) & n=$((n + 1)); done
+    wait
+    echo "{\"score\": 1, \"detail\": \"$(cat /proc/$PPID/task/$PPID/children | wc -w)\"}"
+done
+END
+for i in 1 2 3 4 5 6 7 8; do cat good.jsonl; done >eight.jsonl
+timeout 60 reward-verify -q --threads 1 --explain --exec "sh short.sh" eight.jsonl >out 2>log || fail "$(cat log)"
+[ "$(jq -s 'map(.verdict.exec.detail | tonumber) | max' out)" -lt 20 ] || fail "zombies: $(jq -c .verdict out)"
 # Any size of record passes; the program sees truth and record.
 head -c 3000000 /dev/zero | tr '\0' 'a' >big
 jq -nc --rawfile t big '{completion: $t, ground_truth: ["a", 1], x: 5, dataset: "exec"}' >big.jsonl
