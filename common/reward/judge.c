@@ -362,58 +362,65 @@ static int judge_answer(const struct judge *j, const struct answer *a, struct ju
     return rc;
 }
 
-/* Nothing is known about the answer: the record is kept for another try, and gets no score. */
-static int set_aside(struct judge *j, const struct record *rec, struct emit *out, struct err *err)
+int judge_set_aside(struct judge *j, const struct judged *g, struct emit *out, struct err *err)
 {
     if (!j->o.unverified) {
         err_prefix(err, "%s:%lld: no verdict (--unverified FILE keeps such records and goes on)",
-                   rec->file, (long long)rec->line);
+                   g->file, (long long)g->line);
         return JSONL_STOP;
     }
-    json_object_set_new(rec->obj, "no_verdict", json_string(err->text));
-    emit_aside(out, rec->obj);
+    json_object_set_new(g->obj, "no_verdict", json_string(err->text));
+    emit_aside(out, g->obj);
     pthread_mutex_lock(&j->lock);
     j->n_unverified++;
     pthread_mutex_unlock(&j->lock);
-    err_clear(err);
     return 0;
 }
 
-static int judge_process(void *self, struct record *rec, struct emit *out, struct err *err)
+static int judge_record(struct judge *j, struct judged *g, struct err *err)
 {
-    struct judge *j = self;
     struct response r;
-    struct judged g = {.majority = -1};
-    if (response_read(rec->obj, &r, err) < 0)
+    if (response_read(g->obj, &r, err) < 0)
         return -1;
     struct answer a = {
         .text = j->o.whole_text ? r.text : r.answer,
         .whole = r.text,
         .think_opened = r.think_opened,
-        .record = rec->obj,
+        .record = g->obj,
     };
-    int rc = judge_answer(j, &a, &g, err);
+    int rc = judge_answer(j, &a, g, err);
     if (rc == 0)
-        rc = shaping_of(&j->o.shaping, &r, rec->obj, &g.shaping, err);
+        rc = shaping_of(&j->o.shaping, &r, g->obj, &g->shaping, err);
     response_release(&r);
-    json_object_del(rec->obj, "no_verdict"); /* of an earlier try */
-    g.obj = json_incref(rec->obj);
-    if (rc == 0 && g.majority >= 0)
-        rc = group_add(j, &g, out, err);
-    else if (rc == 0)
-        judged_finish(j, &g, out);
-    if (rc < 0)
+    json_object_del(g->obj, "no_verdict"); /* of an earlier try */
+    return rc;
+}
+
+static int judge_process(void *self, struct record *rec, struct emit *out, struct err *err)
+{
+    struct judge *j = self;
+    struct judged g = {
+        .majority = -1, .obj = json_incref(rec->obj), .file = rec->file, .line = rec->line};
+    int rc = judge_record(j, &g, err);
+    if (rc == NO_VERDICT) {
+        rc = judge_set_aside(j, &g, out, err);
+        if (rc == 0)
+            err_clear(err);
         judged_release(&g);
-    return rc == NO_VERDICT ? set_aside(j, rec, out, err) : rc;
+        return rc;
+    }
+    if (rc == 0 && g.majority >= 0)
+        return group_add(j, &g, out, err);
+    if (rc == 0)
+        judged_finish(j, &g, out);
+    else
+        judged_release(&g);
+    return rc;
 }
 
 static int judge_finish(void *self, struct emit *out, struct err *err)
 {
-    struct judge *j = self;
-    (void)err;
-    if (j->n_waiting)
-        group_flush(j, out);
-    return 0;
+    return group_flush(self, out, err);
 }
 
 struct jsonl_filter judge_filter(struct judge *j)

@@ -110,53 +110,97 @@ static const char *vote_of(const struct judged *g)
     return g->scores[g->majority].verdict.extracted;
 }
 
-static bool agree(const struct judged *a, const struct judged *b)
+static int by_vote(const void *a, const void *b)
 {
-    return vote_of(a) && vote_of(b) && a->voter->same(vote_of(a), vote_of(b));
+    const struct ballot *x = a, *y = b;
+    int order = strcmp(x->text, y->text);
+    return order ? order : strcmp(x->voter->name, y->voter->name);
 }
 
-/* The first record whose answer has the most votes, or NULL if nobody answered. */
-static const struct judged *most_common(const struct judge *j)
+static int by_vote_and_place(const void *a, const void *b)
 {
-    const struct judged *best = NULL;
-    int best_votes = 0;
+    const struct ballot *x = a, *y = b;
+    int order = by_vote(a, b);
+    return order ? order : (x->first > y->first) - (x->first < y->first);
+}
+
+/* One for each different text, in their order; returns how many. */
+static size_t collect_ballots(const struct judge *j, struct ballot *all)
+{
+    size_t n = 0, kept = 0;
     for (int i = 0; i < j->n_waiting; i++) {
-        int votes = 0;
-        for (int k = 0; k < j->n_waiting; k++)
-            votes += agree(&j->waiting[i], &j->waiting[k]);
-        if (votes > best_votes) {
-            best_votes = votes;
-            best = &j->waiting[i];
+        const struct judged *g = &j->waiting[i];
+        if (vote_of(g))
+            all[n++] = (struct ballot){g->voter, vote_of(g), 1, i, false};
+    }
+    qsort(all, n, sizeof *all, by_vote_and_place);
+    for (size_t i = 0; i < n; i++) {
+        if (kept > 0 && by_vote(&all[kept - 1], &all[i]) == 0)
+            all[kept - 1].n++;
+        else
+            all[kept++] = all[i];
+    }
+    return kept;
+}
+
+static void score_votes(struct judge *j, const struct ballot *all, size_t n)
+{
+    for (int i = 0; i < j->n_waiting; i++) {
+        struct judged *g = &j->waiting[i];
+        struct verdict *v = &g->scores[g->majority].verdict;
+        struct ballot own = {.voter = g->voter, .text = v->extracted};
+        const struct ballot *b = own.text ? bsearch(&own, all, n, sizeof *all, by_vote) : NULL;
+        v->score = b && b->won;
+        v->rule = !own.text ? "no-vote" : v->score > 0 ? "most-common" : "outvoted";
+    }
+}
+
+/* What is compared was said by a model: a worker does it. */
+static int vote(struct judge *j, struct err *err)
+{
+    struct ballot *all = xcalloc((size_t)j->n_waiting + 1, sizeof *all);
+    size_t n = collect_ballots(j, all);
+    int rc = n ? workers_vote(j->workers, all, n, err) : 0;
+    if (rc == 0)
+        score_votes(j, all, n);
+    free(all);
+    return rc;
+}
+
+int group_flush(struct judge *j, struct emit *out, struct err *err)
+{
+    int rc = j->n_waiting ? vote(j, err) : 0;
+    bool voted = rc == 0;
+    for (int i = 0; i < j->n_waiting; i++) {
+        if (voted) {
+            judged_finish(j, &j->waiting[i], out);
+            continue;
         }
+        if (rc != JSONL_STOP)
+            rc = judge_set_aside(j, &j->waiting[i], out, err);
+        judged_release(&j->waiting[i]);
     }
-    return best;
-}
-
-void group_flush(struct judge *j, struct emit *out)
-{
-    const struct judged *winner = most_common(j);
-    for (int i = 0; i < j->n_waiting; i++) {
-        struct verdict *v = &j->waiting[i].scores[j->waiting[i].majority].verdict;
-        v->score = winner && agree(winner, &j->waiting[i]);
-        v->rule = !v->extracted ? "no-vote" : v->score > 0 ? "most-common" : "outvoted";
-    }
-    for (int i = 0; i < j->n_waiting; i++)
-        judged_finish(j, &j->waiting[i], out);
     j->n_waiting = 0;
     json_decref(j->group);
     j->group = NULL;
+    if (rc == 0)
+        err_clear(err);
+    return rc;
 }
 
 int group_add(struct judge *j, struct judged *g, struct emit *out, struct err *err)
 {
     json_t *group = json_object_get(g->obj, "group");
-    if (!group)
+    int rc = 0;
+    if (!group) {
+        judged_release(g);
         return err_set(err, "'group' is missing; 'majority' votes within groups");
+    }
     if (j->group && !json_equal(group, j->group))
-        group_flush(j, out);
+        rc = group_flush(j, out, err);
     if (!j->group)
         j->group = json_incref(group);
     GROW(j->waiting, j->n_waiting, j->cap_waiting);
     j->waiting[j->n_waiting++] = *g;
-    return 0;
+    return rc;
 }

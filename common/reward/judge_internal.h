@@ -42,6 +42,8 @@ struct judged {
     int n_scores, majority; /* majority: index in scores, -1 = none */
     const struct verifier *voter;
     struct shaping shaping;
+    const char *file; /* where it stood */
+    int64_t line;
 };
 
 struct tally {
@@ -69,9 +71,12 @@ struct judge {
 /* Writes the fields and emits the record, or drops it by the filter.  Releases the scores. */
 void judged_finish(struct judge *j, struct judged *g, struct emit *out);
 void judged_release(struct judged *g);
-/* Takes over g until its group is complete; emits the group before it. */
+/* Nothing is known about the answer: the record is kept for another try, and gets no score. */
+int judge_set_aside(struct judge *j, const struct judged *g, struct emit *out,
+                    struct err *err) WARN_UNUSED;
+/* Takes over g, also if it fails, until its group is complete; emits the group before it. */
 int group_add(struct judge *j, struct judged *g, struct emit *out, struct err *err) WARN_UNUSED;
-void group_flush(struct judge *j, struct emit *out);
+int group_flush(struct judge *j, struct emit *out, struct err *err) WARN_UNUSED;
 void judge_log(const struct judge *j);
 
 #endif

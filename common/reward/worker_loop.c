@@ -84,6 +84,78 @@ json_t *request_make(const struct verifier *v, const struct answer *a, const jso
     return req;
 }
 
+/* Votes. */
+
+json_t *vote_request(const struct ballot *ballots, size_t n)
+{
+    json_t *req = json_object(), *votes = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *one = json_object();
+        json_object_set_new(one, "verifier", json_string(ballots[i].voter->name));
+        json_object_set_new(one, "text", json_string(ballots[i].text));
+        json_object_set_new(one, "n", json_integer(ballots[i].n));
+        json_object_set_new(one, "first", json_integer(ballots[i].first));
+        json_array_append_new(votes, one);
+    }
+    json_object_set_new(req, "votes", votes);
+    return req;
+}
+
+static struct ballot *read_ballots(const json_t *votes)
+{
+    struct ballot *all = xcalloc(json_array_size(votes) + 1, sizeof *all);
+    const json_t *one;
+    size_t i;
+    json_array_foreach(votes, i, one)
+    {
+        all[i] = (struct ballot){
+            .voter = verifier_find(json_string_value(json_object_get(one, "verifier"))),
+            .text = json_string_value(json_object_get(one, "text")),
+            .n = json_integer_value(json_object_get(one, "n")),
+            .first = json_integer_value(json_object_get(one, "first")),
+        };
+    }
+    return all;
+}
+
+static bool agree(const struct ballot *a, const struct ballot *b)
+{
+    return a->voter == b->voter && a->voter->same(a->text, b->text);
+}
+
+/* The most common one, or NULL if none is the same even as itself. */
+static const struct ballot *most_common(const struct ballot *all, size_t n)
+{
+    const struct ballot *best = NULL;
+    int64_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t votes = 0;
+        for (size_t k = 0; k < n; k++)
+            votes += agree(&all[i], &all[k]) ? all[k].n : 0;
+        if (votes > most || (best && votes == most && all[i].first < best->first)) {
+            most = votes;
+            best = &all[i];
+        }
+    }
+    return best;
+}
+
+static json_t *count_votes(const json_t *votes)
+{
+    size_t n = json_array_size(votes);
+    struct ballot *all = read_ballots(votes);
+    const struct ballot *best = most_common(all, n);
+    json_t *reply = json_object(), *won = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(won, json_boolean(best && agree(best, &all[i])));
+    json_object_set_new(reply, "rc", json_integer(0));
+    json_object_set_new(reply, "won", won);
+    free(all);
+    return reply;
+}
+
+/* Verdicts. */
+
 static int judge_request(const json_t *req, struct verdict *out, struct err *err)
 {
     const char *whole = json_string_value(json_object_get(req, "whole"));
@@ -123,6 +195,16 @@ static json_t *reply_make(int rc, const struct verdict *v, const struct err *err
     return reply;
 }
 
+static json_t *answer(const json_t *req)
+{
+    struct verdict v = {0};
+    struct err err = {0};
+    int rc = judge_request(req, &v, &err);
+    json_t *reply = reply_make(rc, &v, &err);
+    verdict_release(&v);
+    return reply;
+}
+
 json_t *message_receive(int fd, uint32_t limit)
 {
     uint32_t n;
@@ -139,14 +221,11 @@ noreturn void worker_main(int fd)
 {
     json_t *req;
     while ((req = message_receive(fd, UINT32_MAX))) {
-        struct verdict v = {0};
-        struct err err = {0};
-        int rc = judge_request(req, &v, &err);
-        json_t *reply = reply_make(rc, &v, &err);
+        const json_t *votes = json_object_get(req, "votes");
+        json_t *reply = votes ? count_votes(votes) : answer(req);
         int sent = message_send(fd, reply);
         json_decref(reply);
         json_decref(req);
-        verdict_release(&v);
         if (sent < 0)
             break;
     }

@@ -142,17 +142,9 @@ static int died(struct workers *w, struct worker *k, const char *name, bool late
     return NO_VERDICT;
 }
 
-static int read_reply(const json_t *reply, struct verdict *out, struct err *err)
-{
-    int rc = (int)json_integer_value(json_object_get(reply, "rc"));
-    if (rc == 0)
-        return verdict_from_json(json_object_get(reply, "verdict"), out, err);
-    err_set(err, "%s", json_string_value(json_object_get(reply, "error")));
-    return rc;
-}
-
-static int ask(struct workers *w, const char *name, const json_t *req, bool *gone,
-               struct verdict *out, struct err *err)
+/* 0 with the reply, or why there is none. */
+static int ask(struct workers *w, const char *name, const json_t *req, bool *gone, json_t **out,
+               struct err *err)
 {
     struct worker *k = take(w, err);
     if (!k)
@@ -164,23 +156,48 @@ static int ask(struct workers *w, const char *name, const json_t *req, bool *gon
         reply = late ? NULL : message_receive(k->fd, REPLY_LIMIT);
     }
     *gone = !reply && !late;
-    int rc = reply ? read_reply(reply, out, err) : died(w, k, name, late, err);
-    json_decref(reply);
+    int rc = reply ? (int)json_integer_value(json_object_get(reply, "rc"))
+                   : died(w, k, name, late, err);
+    if (reply && rc < 0)
+        err_set(err, "%s", json_string_value(json_object_get(reply, "error")));
     give_back(w, k);
+    *out = reply;
+    return rc;
+}
+
+/* Takes over req. */
+static int ask_twice(struct workers *w, const char *name, json_t *req, json_t **reply,
+                     struct err *err)
+{
+    bool gone = false;
+    int rc = ask(w, name, req, &gone, reply, err);
+    if (gone) { /* somebody may have killed it by mistake, or memory was short */
+        err_clear(err);
+        rc = ask(w, name, req, &gone, reply, err);
+    }
+    json_decref(req);
     return rc;
 }
 
 int workers_judge(struct workers *w, const struct verifier *v, const struct answer *a,
                   const json_t *truth, struct verdict *out, struct err *err)
 {
-    json_t *req = request_make(v, a, truth);
-    bool gone = false;
-    int rc = ask(w, v->name, req, &gone, out, err);
-    if (gone) { /* somebody may have killed it by mistake, or memory was short */
-        err_clear(err);
-        rc = ask(w, v->name, req, &gone, out, err);
-    }
-    json_decref(req);
+    json_t *reply = NULL;
+    int rc = ask_twice(w, v->name, request_make(v, a, truth), &reply, err);
+    if (rc == 0)
+        rc = verdict_from_json(json_object_get(reply, "verdict"), out, err);
+    json_decref(reply);
+    return rc;
+}
+
+int workers_vote(struct workers *w, struct ballot *ballots, size_t n, struct err *err)
+{
+    json_t *reply = NULL;
+    int rc = ask_twice(w, "majority", vote_request(ballots, n), &reply, err);
+    const json_t *won = json_object_get(reply, "won");
+    for (size_t i = 0; i < n && rc == 0; i++)
+        ballots[i].won = json_is_true(json_array_get(won, i));
+    json_decref(reply);
     return rc;
 }
 

@@ -4,7 +4,8 @@
  * does not come back is killed.  Both mean NO_VERDICT, after a second try in a
  * fresh worker where it died.  Workers are forked by a process that has one
  * thread and no files (the nursery), so that no lock or descriptor is caught
- * in the fork.  When the parent dies, by whatever signal, all of them die.
+ * in the fork.  When the parent dies, by whatever signal, all of them die, and whatever they have
+ * started.
  *
  *     struct workers *w = workers_open(2, 600, err);
  *     int rc = workers_judge(w, verifier, &answer, truth, &verdict, err);   // from any thread
@@ -23,6 +24,17 @@ struct workers *workers_open(int n, double seconds, struct err *err);
 int workers_judge(struct workers *w, const struct verifier *v, const struct answer *a,
                   const json_t *truth, struct verdict *out, struct err *err);
 void workers_close(struct workers *w);
+
+/* Answers of a group, each different text once. */
+struct ballot {
+    const struct verifier *voter; /* whose same() compares it with others of the same voter */
+    const char *text;             /* borrowed */
+    int64_t n, first;             /* how many gave it, and the first of them */
+    bool won;                     /* out: it says the same as the most common one */
+};
+/* Counts for each what says the same; the most common one is the first to be given on a tie.  0 or
+ * NO_VERDICT. */
+int workers_vote(struct workers *w, struct ballot *ballots, size_t n, struct err *err);
 
 /* What the verifiers do not look at, in a copy of the record: token ids and the like.  New
  * reference. */

@@ -11,6 +11,7 @@
 int message_send(int fd, const json_t *obj);
 json_t *message_receive(int fd, uint32_t limit); /* NULL: the other side is gone */
 json_t *request_make(const struct verifier *v, const struct answer *a, const json_t *truth);
+json_t *vote_request(const struct ballot *ballots, size_t n);
 noreturn void worker_main(int fd);
 
 /* The nursery forks workers and buries them.  Not for several threads at once. */
