@@ -4,124 +4,11 @@
  * the left side is evaluated and printed by a program with the solution in it,
  * the right side by one without, and the two are compared here.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "reward/code_internal.h"
-
-/* One assertion; spans into the tests' text. */
-struct assertion {
-    struct span left, right;
-    bool texts; /* of strcmp(left, right) == 0 */
-    int test;   /* which of the task's tests it belongs to */
-};
-struct assertions {
-    struct assertion *items;
-    int n, cap;
-};
-
-/* Past a string or character constant, or one character. */
-static const char *skip_one(const char *p)
-{
-    char quote = *p++;
-    if (quote != '"' && quote != '\'')
-        return p;
-    while (*p && *p != quote)
-        p += *p == '\\' && p[1] ? 2 : 1;
-    return *p ? p + 1 : p;
-}
-
-/* The first place of c at the level of s's start, or NULL. */
-static const char *find_outside(const struct span *s, const char *what)
-{
-    int depth = 0;
-    const char *end = s->start + s->n;
-    for (const char *p = s->start; p < end;) {
-        if (depth == 0 && strncmp(p, what, strlen(what)) == 0)
-            return p;
-        depth += strchr("([{", *p) != NULL;
-        depth -= strchr(")]}", *p) != NULL;
-        p = skip_one(p);
-    }
-    return NULL;
-}
-
-/* What stands in the parentheses that open at p; false if they do not close. */
-static bool read_parentheses(const char *p, struct span *inside)
-{
-    int depth = 0;
-    for (const char *q = p; *q; q = skip_one(q)) {
-        depth += *q == '(';
-        depth -= *q == ')';
-        if (depth == 0) {
-            *inside = (struct span){p + 1, (size_t)(q - p) - 1};
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_word(const struct span *s, const char *word)
-{
-    return s->n == strlen(word) && memcmp(s->start, word, s->n) == 0;
-}
-
-/* strcmp(A, B) with == 0 behind it. */
-static void read_strcmp(struct assertion *a)
-{
-    struct span inside;
-    if (a->left.n < 8 || strncmp(a->left.start, "strcmp", 6) != 0 || !is_word(&a->right, "0"))
-        return;
-    const char *open = a->left.start + 6 + strspn(a->left.start + 6, " ");
-    if (*open != '(' || !read_parentheses(open, &inside) ||
-        inside.start + inside.n + 1 != a->left.start + a->left.n)
-        return;
-    const char *comma = find_outside(&inside, ",");
-    if (!comma)
-        return;
-    a->texts = true;
-    a->right = (struct span){comma + 1, (size_t)(inside.start + inside.n - comma - 1)};
-    a->left = (struct span){inside.start, (size_t)(comma - inside.start)};
-}
-
-static int read_condition(struct span inside, int test, struct assertions *all, struct err *err)
-{
-    const char *equal = find_outside(&inside, "==");
-    if (!equal || find_outside(&inside, "&&") || find_outside(&inside, "||") ||
-        find_outside(&inside, "?"))
-        return err_set(err, "test %d: 'assert(%.*s)', expected assert(F(..) == VALUE)", test + 1,
-                       (int)(inside.n < 200 ? inside.n : 200), inside.start);
-    struct assertion a = {
-        .left = {inside.start, (size_t)(equal - inside.start)},
-        .right = {equal + 2, (size_t)(inside.start + inside.n - equal) - 2},
-        .test = test,
-    };
-    span_trim(&a.left);
-    span_trim(&a.right);
-    read_strcmp(&a);
-    GROW(all->items, all->n, all->cap);
-    all->items[all->n++] = a;
-    return 0;
-}
-
-/* A test is assertions and nothing else. */
-static int read_test(const char *text, int test, struct assertions *all, struct err *err)
-{
-    int before = all->n;
-    for (const char *p = text; *(p += strspn(p, " \t\r\n;"));) {
-        struct span inside;
-        size_t word = strncmp(p, "assert", 6) == 0 ? 6 : 0;
-        const char *open = p + word + strspn(p + word, " ");
-        if (!word || *open != '(' || !read_parentheses(open, &inside))
-            return err_set(err, "test %d: '%.80s', expected assert(F(..) == VALUE);", test + 1, p);
-        if (read_condition(inside, test, all, err) < 0)
-            return -1;
-        p = inside.start + inside.n + 1;
-    }
-    return all->n > before ? 0 : err_set(err, "test %d is empty", test + 1);
-}
 
 static const char headers[] = "#include <ctype.h>\n#include <float.h>\n#include <limits.h>\n"
                               "#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n"
@@ -153,7 +40,7 @@ static const char printers[] =
 
 /* A program that prints one side of every assertion. */
 static void write_program(const struct code_task *t, const char *solution,
-                          const struct assertions *all, bool left, struct strbuf *out)
+                          const struct code_assertions *all, bool left, struct strbuf *out)
 {
     strbuf_adds(out, headers);
     if (solution)
@@ -252,51 +139,9 @@ static int print_values(const struct sandbox *s, const struct strbuf *source,
     return rc;
 }
 
-/* The next line, or "" at the end. */
-static struct span take_line(const struct strbuf *lines, size_t *at)
-{
-    const char *start = lines->len ? lines->buf + *at : "";
-    const char *end = memchr(start, '\n', lines->len - *at);
-    if (!end)
-        return (struct span){"", 0};
-    *at = (size_t)(end - lines->buf) + 1;
-    return (struct span){start, (size_t)(end - start)};
-}
-
-/* Whole numbers and others are compared as C would: as doubles. */
-static bool value_same(const struct span *a, const struct span *b)
-{
-    bool numbers = a->n > 2 && b->n > 2 && strchr("id", *a->start) && strchr("id", *b->start);
-    if (a->n == 0 || b->n == 0)
-        return false;
-    if (!numbers || *a->start == *b->start)
-        return a->n == b->n && memcmp(a->start, b->start, a->n) == 0 &&
-               memmem(a->start, a->n, "nan", 3) == NULL;
-    return strtod(a->start + 2, NULL) == strtod(b->start + 2, NULL);
-}
-
-static void compare(const struct code_task *t, const struct assertions *all,
-                    const struct strbuf *got, const struct strbuf *want, struct code_outcome *o)
-{
-    size_t at_got = 0, at_want = 0;
-    bool *failed = xcalloc((size_t)t->n_tests, sizeof *failed);
-    for (int i = 0; i < all->n; i++) {
-        struct span a = take_line(got, &at_got), b = take_line(want, &at_want);
-        if (value_same(&a, &b))
-            continue;
-        failed[all->items[i].test] = true;
-        code_failed(o, "tests", "test %d: %.*s", all->items[i].test + 1,
-                    (int)all->items[i].left.n, all->items[i].left.start);
-    }
-    o->n_run = t->n_tests;
-    for (int i = 0; i < t->n_tests; i++)
-        o->n_passed += !failed[i];
-    free(failed);
-}
-
 /* The right sides must compile and run without the solution. */
 static int print_expected(const struct sandbox *s, const struct code_task *t,
-                          const struct assertions *all, struct strbuf *lines, struct err *err)
+                          const struct code_assertions *all, struct strbuf *lines, struct err *err)
 {
     struct code_outcome o = {0};
     struct strbuf source = {0};
@@ -312,13 +157,9 @@ static int print_expected(const struct sandbox *s, const struct code_task *t,
 int code_run_c(const struct sandbox *s, const struct code_task *t, const char *source,
                struct code_outcome *o, struct err *err)
 {
-    struct assertions all = {0};
+    struct code_assertions all = {0};
     struct strbuf program = {0}, got = {0}, want = {0};
-    int rc = 0;
-    for (int i = 0; i < t->n_tests && rc == 0; i++)
-        rc = read_test(t->tests[i], i, &all, err);
-    if (rc < 0)
-        err_prefix(err, "'ground_truth'");
+    int rc = code_assertions_read(t, &all, err);
     if (rc == 0)
         rc = print_expected(s, t, &all, &want, err);
     if (rc == 0) {
@@ -326,7 +167,7 @@ int code_run_c(const struct sandbox *s, const struct code_task *t, const char *s
         rc = print_values(s, &program, o, &got, err);
     }
     if (rc == 0)
-        compare(t, &all, &got, &want, o);
+        code_assertions_compare(t, &all, &got, &want, o);
     free(all.items);
     strbuf_release(&program);
     strbuf_release(&got);

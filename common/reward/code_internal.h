@@ -51,6 +51,27 @@ int code_run_c(const struct sandbox *s, const struct code_task *t, const char *s
 int code_run_stdio(const struct sandbox *s, const struct code_task *t, const char *source,
                    struct code_outcome *out, struct err *err);
 
+/* Tests in C. */
+
+/* One assertion; spans into the tests' text. */
+struct code_assertion {
+    struct span left, right;
+    bool texts; /* of strcmp(left, right) == 0 */
+    int test;   /* which of the task's tests it belongs to */
+};
+struct code_assertions {
+    struct code_assertion *items; /* owned */
+    int n, cap;
+};
+/* A test is assertions and nothing else, else -1.  What was read before is in out all the same. */
+int code_assertions_read(const struct code_task *t, struct code_assertions *out,
+                         struct err *err) WARN_UNUSED;
+/* Counts the tests that hold: got and want are the lines that both sides printed, as code_c.c's
+ * printers write them; got may be anything. */
+void code_assertions_compare(const struct code_task *t, const struct code_assertions *all,
+                             const struct strbuf *got, const struct strbuf *want,
+                             struct code_outcome *o);
+
 struct sandbox_limits code_limits(void);
 /* sandbox_run() whose failure is NO_VERDICT; adds the time. */
 int code_run(const struct sandbox *s, const struct sandbox_program *p, struct sandbox_result *r,

@@ -3,9 +3,9 @@
 #
 #   tests/fuzz/run.sh math 600
 #
-# NAME: math, extract, instruct, literal, regex, reply, jinja, gguf, safetensors, tokenizer, config or lineage.  Needs
-# clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by default); it starts from files of tests/.  An
-# input that takes more than 10 s or 1 GB is a finding, too.
+# NAME: math, extract, instruct, literal, regex, reply, code, verifier, cache, jinja, gguf, safetensors, tokenizer, config or
+# lineage.  Needs clang with libFuzzer.  The corpus grows in the folder (build/fuzz/NAME by default); it starts from files
+# of tests/.  An input that takes more than 10 s or 1 GB is a finding, too.
 set -eu
 cd "$(dirname "$0")/../.."
 name=$1 seconds=${2:-600} folder=${3:-build/fuzz/$1} longest=4096
@@ -25,6 +25,18 @@ literal) jq -c '.args' tests/verifier/instructions.jsonl | split -l 1 -a 4 - "$f
 regex) printf '(a|b)*c\nabab' >"$folder/corpus/seed" ;;
 reply) printf '{"score": 0.5, "detail": "d"}' >"$folder/corpus/exec" &&
     printf '<think>a</think>{"reason": "r", "scores": [1, "2", "3/10"]} {"SCORE": 7}' >"$folder/corpus/judge" ;;
+code) printf 'i 4\ns 61\n\fd 4\ns 61\n\fassert(f(2) == 4); assert(strcmp(g("a,b"), "a") == 0);' >"$folder/corpus/seed" &&
+    printf 'p\n\fn\n\fassert(a[f(")")] == 1)\fassert(x == '"'\\\\''"')' >"$folder/corpus/seed2" ;;
+verifier)
+    jq -j '"\(.verifier)\n\({completion: .text, ground_truth, usage: {completion_tokens: 7}})\u0000"' tests/verifier/strings.jsonl |
+        split -t '\0' -l 1 -a 4 - "$folder/corpus/seed-"
+    printf '%s\n%s' countdown '{"completion": "<answer>(3 + 5) * 3</answer>", "ground_truth": {"target": 24, "numbers": [3, 5, 3]}}' >"$folder/corpus/countdown"
+    printf '%s\n%s' judge '{"response": "r", "rubric": ["a", {"description": "b", "weight": -2}], "prompt": "p"}' >"$folder/corpus/judge"
+    printf '%s\n%s' rubric '{"completion": "r", "ground_truth": "{\"query\": \"q\", \"rubrics\": [{\"description\": \"d\", \"weight\": 1}]}"}' >"$folder/corpus/rubric"
+    printf '%s\n%s' ifeval '{"messages": [{"role": "assistant", "thinking": "t", "content": "a, b"}], "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}' >"$folder/corpus/ifeval"
+    printf '%s\n%s' exec '{"completion": [{"role": "assistant", "content": [{"text": "a"}]}]}' >"$folder/corpus/exec" ;;
+cache) printf '%s\n' '0123456789abcdef0123456789abcdef {"score":1,"rule":"boxed","extracted":"7","parsed":"7","compared":"rational"}' \
+    '0123456789abcdef0123456789abcdef {"score":0.5,"ru' >"$folder/corpus/seed" ;;
 jinja) cp tests/golden/jinja/*.jinja "$folder/corpus/" ;;
 safetensors)
     printf '\111\0\0\0\0\0\0\0%s123456' '{"a":{"dtype":"U8","shape":[3,2],"data_offsets":[0,6]},"__metadata__":{}}' \

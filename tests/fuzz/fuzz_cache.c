@@ -1,0 +1,76 @@
+/* fuzz_cache.c - any bytes as a cache of verdicts: it is opened, what is found in it is a verdict or
+ * nothing, and what is put into it is found, now and by the next one that opens it.
+ * Build and run with tests/fuzz/run.sh. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "reward/verdict_cache.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+static struct verdict_cache *open_cache(const char *dir)
+{
+    struct err err = {0};
+    struct verdict_cache *c = verdict_cache_open(dir, &err);
+    require(c != NULL, err.text);
+    return c;
+}
+
+/* The key in the first 32 digits, as the file has it. */
+static struct verdict_key first_key(const uint8_t *data, size_t size)
+{
+    char text[33] = {0};
+    struct verdict_key key = {0};
+    unsigned long long high, low;
+    memcpy(text, data, size < 32 ? size : 32);
+    if (sscanf(text, "%16llx%16llx", &high, &low) == 2)
+        key = (struct verdict_key){high, low};
+    return key;
+}
+
+static void check_has(struct verdict_cache *c, struct verdict_key key, double score)
+{
+    struct verdict v = {0};
+    require(verdict_cache_get(c, key, &v) && v.score == score && strcmp(v.rule, "r") == 0,
+            "what was put in is not found");
+    verdict_release(&v);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char dir[] = "/tmp/fuzz-cache-XXXXXX", path[64];
+    struct verdict v = {0};
+    struct verdict put = {.score = 0.25, .rule = "r"};
+    struct err err = {0};
+    if (!*path) {
+        log_init("fuzz", LOG_WARN);
+        require(mkdtemp(dir) != NULL, "no folder");
+        snprintf(path, sizeof path, "%s/verdicts", dir);
+    }
+    FILE *f = fopen(path, "we");
+    require(f && fwrite(data, 1, size, f) == size && fclose(f) == 0, "cannot write");
+    struct verdict_cache *c = open_cache(dir);
+    struct verdict_key key = first_key(data, size);
+    if (verdict_cache_get(c, key, &v))
+        verdict_release(&v);
+    require(verdict_cache_put(c, key, &put, &err) == 0, err.text);
+    check_has(c, key, put.score);
+    struct verdict_cache *other = open_cache(dir);
+    check_has(other, key, put.score);
+    verdict_cache_close(c);
+    verdict_cache_close(other);
+    return 0;
+}
