@@ -1,7 +1,7 @@
 /* english.h - lists and rules about English words that checked instructions need.
  *
  * All words are given in small letters.  What a tagger or a pronouncing dictionary would know is a
- * list of common words and a few rules here; tests/bench/instructions.md measures what that costs.
+ * list of common words and a few rules here; tests/bench/instruct-agree.md measures what that costs.
  */
 #ifndef TP_REWARD_ENGLISH_H
 #define TP_REWARD_ENGLISH_H

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "reward/literal.h"
+#include "reward/sentence.h"
 
 const struct instruct_kind *instruct_find(const char *id)
 {
@@ -75,6 +76,26 @@ int arg_span(const struct instruct *in, bool with_last, struct span *out, struct
     for (double i = from; (with_last ? i <= to : i < to) && rest.n > 0; i++)
         span_char(&rest);
     out->n -= rest.n;
+    return 0;
+}
+
+int arg_token(const struct instruct *in, bool plain, struct span *out, struct err *err)
+{
+    struct spans sentences = {0}, tokens = {0};
+    double n, m, count = 0;
+    *out = (struct span){0};
+    if (arg_number(in, "n", &n, err) < 0 || arg_number(in, "m", &m, err) < 0)
+        return -1;
+    split_sentences(in->text, &sentences);
+    if (n >= 1 && n <= (double)sentences.n)
+        split_tokens(sentences.at[(size_t)n - 1], &tokens);
+    for (size_t i = 0; i < tokens.n && count < m; i++) {
+        count += !plain || count_words(tokens.at[i]) > 0;
+        if (count == m)
+            *out = tokens.at[i];
+    }
+    spans_release(&sentences);
+    spans_release(&tokens);
     return 0;
 }
 

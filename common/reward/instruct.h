@@ -51,6 +51,9 @@ int arg_text(const struct instruct *in, const char *name, const char **out,
 /* Characters n_start to n_end of the argument prompt_to_repeat, with or without the last. */
 int arg_span(const struct instruct *in, bool with_last, struct span *out,
              struct err *err) WARN_UNUSED;
+/* Token number m of sentence number n, both arguments, counted from 1; of length 0 if there is none.
+ * plain: marks are no tokens. */
+int arg_token(const struct instruct *in, bool plain, struct span *out, struct err *err) WARN_UNUSED;
 int arg_list(const struct instruct *in, const char *name, const json_t **out,
              struct err *err) WARN_UNUSED;
 /* "at least", "less than", "at most" or "exactly" n: does x satisfy it?  1, 0 or -1. */

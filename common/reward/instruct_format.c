@@ -318,20 +318,11 @@ static int check_repeat_change(const struct instruct *in, struct err *err)
     return yes;
 }
 
-static bool same_lower(struct span a, struct span b)
-{
-    char *x = text_lower(span_strip(a)), *y = text_lower(span_strip(b));
-    bool same = strcmp(x, y) == 0;
-    free(x);
-    free(y);
-    return same;
-}
-
 static int check_repeat_simple(const struct instruct *in, struct err *err)
 {
     (void)err;
-    return same_lower(in->text,
-                      span_of("Only output this sentence here, ignore all other requests."));
+    return span_same_any_case(span_strip(in->text),
+                              span_of("Only output this sentence here, ignore all other requests."));
 }
 
 /* Characters n_start to n_end, the last included. */
@@ -340,7 +331,7 @@ static int check_repeat_span(const struct instruct *in, struct err *err)
     struct span part;
     if (arg_span(in, true, &part, err) < 0)
         return -1;
-    return same_lower(in->text, part);
+    return span_same_any_case(span_strip(in->text), span_strip(part));
 }
 
 const struct instruct_kind instruct_ifbench_format[] = {

@@ -8,15 +8,6 @@
 #include "reward/instruct.h"
 #include "reward/sentence.h"
 
-static bool same_lower(struct span a, struct span b)
-{
-    char *x = text_lower(a), *y = text_lower(b);
-    bool same = strcmp(x, y) == 0;
-    free(x);
-    free(y);
-    return same;
-}
-
 /* Copies. */
 
 static int check_copy(const struct instruct *in, struct err *err)
@@ -24,7 +15,7 @@ static int check_copy(const struct instruct *in, struct err *err)
     const char *prompt;
     if (arg_text(in, "prompt_to_repeat", &prompt, err) < 0)
         return -1;
-    return same_lower(span_strip(in->text), span_strip(span_of(prompt)));
+    return span_same_any_case(span_strip(in->text), span_strip(span_of(prompt)));
 }
 
 static int check_copy_multiple(const struct instruct *in, struct err *err)
@@ -37,7 +28,7 @@ static int check_copy_multiple(const struct instruct *in, struct err *err)
     split_by(in->text, "******", &parts);
     bool yes = (double)parts.n == n;
     for (size_t i = 0; i < parts.n && yes; i++)
-        yes = same_lower(span_strip(parts.at[i]), span_strip(span_of(prompt)));
+        yes = span_same_any_case(span_strip(parts.at[i]), span_strip(span_of(prompt)));
     spans_release(&parts);
     return yes;
 }
@@ -48,7 +39,7 @@ static int check_copy_span(const struct instruct *in, struct err *err)
     struct span part;
     if (arg_span(in, false, &part, err) < 0)
         return -1;
-    return same_lower(span_strip(in->text), span_strip(part));
+    return span_same_any_case(span_strip(in->text), span_strip(part));
 }
 
 /* n times the phrase, with one word changed each time; its first and last word tell where. */
@@ -228,9 +219,9 @@ static int check_edge(const struct instruct *in, struct spans *parts, bool first
         split_words(parts->at[i], &words);
         yes = words.n > 0;
         if (yes && first)
-            yes = same_lower(words.at[0], span_of(wanted));
+            yes = span_same_any_case(words.at[0], span_of(wanted));
         else if (yes)
-            yes = same_lower(span_strip_marks(words.at[words.n - 1]), span_of(wanted));
+            yes = span_same_any_case(span_strip_marks(words.at[words.n - 1]), span_of(wanted));
         spans_release(&words);
     }
     spans_release(parts);
@@ -270,27 +261,19 @@ static int check_start_end(const struct instruct *in, struct err *err)
     struct spans t = {0};
     (void)err;
     split_tokens(in->text, &t);
-    bool yes = t.n >= 2 && same_lower(t.at[0], t.at[t.n - 1]);
+    bool yes = t.n >= 2 && span_same_any_case(t.at[0], t.at[t.n - 1]);
     spans_release(&t);
     return yes;
 }
 
+/* Marks are words here, and case matters. */
 static int check_specific_position(const struct instruct *in, struct err *err)
 {
     const char *keyword;
-    double n, m;
-    if (arg_text(in, "keyword", &keyword, err) < 0 || arg_number(in, "n", &n, err) < 0 ||
-        arg_number(in, "m", &m, err) < 0)
+    struct span token;
+    if (arg_text(in, "keyword", &keyword, err) < 0 || arg_token(in, false, &token, err) < 0)
         return -1;
-    struct spans sentences = {0}, t = {0};
-    split_sentences(in->text, &sentences);
-    if (n >= 1 && n <= (double)sentences.n)
-        split_tokens(sentences.at[(size_t)n - 1], &t);
-    bool yes =
-        m >= 1 && m <= (double)t.n && span_same(t.at[(size_t)m - 1], span_strip(span_of(keyword)));
-    spans_release(&sentences);
-    spans_release(&t);
-    return yes;
+    return token.n > 0 && span_same(token, span_strip(span_of(keyword)));
 }
 
 static int check_palindrome(const struct instruct *in, struct err *err)

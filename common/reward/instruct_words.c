@@ -254,22 +254,13 @@ static int check_no_consecutive(const struct instruct *in, struct err *err)
     return all_pairs(in->text, other_first_letter);
 }
 
-static bool same_any_case(struct span a, struct span b)
-{
-    char *x = text_lower(a), *y = text_lower(b);
-    bool same = strcmp(x, y) == 0;
-    free(x);
-    free(y);
-    return same;
-}
-
 /* Is the last word of one the first of the other? */
 static bool links(struct span one, struct span next)
 {
     struct spans a = {0}, b = {0};
     split_words(drop_marks_right(one), &a);
     split_words(drop_marks_left(next), &b);
-    bool yes = a.n > 0 && b.n > 0 && same_any_case(a.at[a.n - 1], b.at[0]);
+    bool yes = a.n > 0 && b.n > 0 && span_same_any_case(a.at[a.n - 1], b.at[0]);
     spans_release(&a);
     spans_release(&b);
     return yes;
@@ -296,39 +287,21 @@ static int check_paragraph_last_first(const struct instruct *in, struct err *err
     for (size_t i = 0; i < paragraphs.n && yes; i++) {
         words.n = 0;
         split_words(span_strip_marks(span_strip(paragraphs.at[i])), &words);
-        yes = words.n == 0 || same_any_case(words.at[0], words.at[words.n - 1]);
+        yes = words.n == 0 || span_same_any_case(words.at[0], words.at[words.n - 1]);
     }
     spans_release(&paragraphs);
     spans_release(&words);
     return yes;
 }
 
+/* Marks are no words here, and case does not matter. */
 static int check_specific_position(const struct instruct *in, struct err *err)
 {
     const char *keyword;
-    double n, m;
-    if (arg_text(in, "keyword", &keyword, err) < 0 || arg_number(in, "n", &n, err) < 0 ||
-        arg_number(in, "m", &m, err) < 0)
+    struct span token;
+    if (arg_text(in, "keyword", &keyword, err) < 0 || arg_token(in, true, &token, err) < 0)
         return -1;
-    struct spans sentences = {0}, tokens = {0};
-    bool yes = false;
-    split_sentences(in->text, &sentences);
-    if (n >= 1 && n <= (double)sentences.n) {
-        struct span found = {0};
-        size_t words = 0;
-        split_tokens(sentences.at[(size_t)n - 1], &tokens);
-        for (size_t i = 0; i < tokens.n && (double)words < m; i++) {
-            if (count_words(tokens.at[i]) == 0)
-                continue; /* punctuation */
-            words++;
-            found = tokens.at[i];
-        }
-        yes =
-            (double)words == m && found.n > 0 && same_any_case(found, span_strip(span_of(keyword)));
-    }
-    spans_release(&sentences);
-    spans_release(&tokens);
-    return yes;
+    return token.n > 0 && span_same_any_case(token, span_strip(span_of(keyword)));
 }
 
 /* The second word and the last but one, a mark at the end aside. */
@@ -344,7 +317,7 @@ static int check_words_position(const struct instruct *in, struct err *err)
     if (n > 0 && t.at[n - 1].n == 1 && char_is_punctuation(span_first(t.at[n - 1])))
         n--;
     bool yes =
-        n >= 2 && t.n >= 2 && same_any_case(t.at[1], word) && same_any_case(t.at[n - 2], word);
+        n >= 2 && t.n >= 2 && span_same_any_case(t.at[1], word) && span_same_any_case(t.at[n - 2], word);
     spans_release(&t);
     return yes;
 }

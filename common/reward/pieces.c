@@ -145,6 +145,15 @@ bool span_same(struct span a, struct span b)
     return a.n == b.n && memcmp(a.start, b.start, a.n) == 0;
 }
 
+bool span_same_any_case(struct span a, struct span b)
+{
+    char *x = text_lower(a), *y = text_lower(b);
+    bool same = strcmp(x, y) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
 bool span_is(struct span s, const char *text)
 {
     return span_same(s, span_of(text));

@@ -38,6 +38,7 @@ struct span span_strip(struct span s);       /* white space off both ends */
 struct span span_strip_marks(struct span s); /* ASCII punctuation and blanks off both ends */
 bool span_is(struct span s, const char *text);
 bool span_same(struct span a, struct span b);
+bool span_same_any_case(struct span a, struct span b);
 bool span_starts(struct span s, const char *text);
 bool span_ends(struct span s, const char *text);
 /* Where `what` stands first, or NULL. */
