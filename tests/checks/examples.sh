@@ -119,19 +119,8 @@ make_fixtures() {
     rm -r rl
 }
 
-start_server() {
-    server=${FAULT_SERVER:-./fault_server}
-    [ -n "${FAULT_SERVER:-}" ] ||
-        ${CC:-cc} -O1 -D_GNU_SOURCE -o $server "$ROOT/tests/net/fault_server.c" -lpthread || exit 1
-    "$server" port &
-    pid=$!
-    trap 'kill $pid 2>/dev/null' EXIT
-    for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s port ] && break; sleep 0.1; done
-    endpoint=http://127.0.0.1:$(cat port)
-}
-
 run_block() { # page line
-    sed -i "s|http://localhost:8000|$endpoint|g" block
+    sed -i "s|http://localhost:8000|$url|g" block
     n_run=$((n_run + 1))
     began=$(date +%s%N)
     path=$scratch/tiny:$PATH
@@ -173,7 +162,8 @@ mkdir fixtures
 (cd fixtures && make_fixtures && [ -s documents.shard ] && [ -s pairs.jsonl ]) >log 2>&1 ||
     { echo "the fixtures cannot be made"; tail -n 5 log; exit 1; }
 make_stand_ins
-start_server
+. "$TESTS/fault-server.sh"
+fault_server
 for page in "$ROOT"/man/*.[0-9]; do
     case $(basename "$page") in *"${1:-}"*) run_page "$(basename "$page")" ;; esac
 done

@@ -5,16 +5,8 @@ set -u
 command -v distill-gen >/dev/null || { echo "distill-gen is not built"; exit 77; }
 command -v jq >/dev/null || { echo "jq is not installed"; exit 77; }
 command -v curl >/dev/null || { echo "curl is not installed"; exit 77; }
-server=${FAULT_SERVER:-}
-if [ -z "$server" ]; then
-    server=./fault_server
-    ${CC:-cc} -O1 -D_GNU_SOURCE -o $server "$ROOT/tests/net/fault_server.c" -lpthread || exit 1
-fi
-"$server" port &
-pid=$!
-trap 'kill $pid 2>/dev/null' EXIT
-for i in 1 2 3 4 5 6 7 8 9 10; do [ -s port ] && break; sleep 0.1; done
-url=http://127.0.0.1:$(cat port)
+. "$TESTS/fault-server.sh"
+fault_server
 unset OPENAI_API_KEY
 bad=0
 fail() { echo "FAIL: $*"; bad=1; }
