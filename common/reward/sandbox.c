@@ -363,8 +363,9 @@ static int watch_over(const struct sandbox *s, struct box *b, int n,
             look(s, b, n, l, t - looked, &idle);
             looked = t;
         }
+        /* One that has ended by itself, perhaps because of which the first did, says how. */
         for (int i = 1; i < n && b[0].over; i++) {
-            if (!b[i].over)
+            if (!b[i].over && !b[i].reported && !sandbox_watch_ended(b[i].init))
                 stop(&b[i], SANDBOX_STOPPED);
         }
         if (t - began > l->wall_seconds)

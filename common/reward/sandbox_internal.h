@@ -79,6 +79,8 @@ struct sandbox_watch {
 };
 /* Looks at init and all below it. */
 void sandbox_watch_look(struct sandbox_watch *w, pid_t init);
+/* Has init nobody to wait for that still runs?  Also before it has started anybody. */
+bool sandbox_watch_ended(pid_t init);
 void sandbox_watch_release(struct sandbox_watch *w);
 
 #endif

@@ -139,6 +139,35 @@ void sandbox_watch_look(struct sandbox_watch *w, pid_t init)
     w->n_live = kept;
 }
 
+/* Its descriptors are closed before it is a zombie: from then on others know. */
+#define PF_EXITING 4u
+
+static bool is_ending(pid_t pid)
+{
+    char path[64], text[4096], state;
+    unsigned flags;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const char *rest = read_small(path, text, sizeof text) ? after_name(text) : NULL;
+    return !rest || sscanf(rest, "%c %*d %*d %*d %*d %*d %u", &state, &flags) != 2 ||
+           state == 'Z' || (flags & PF_EXITING);
+}
+
+bool sandbox_watch_ended(pid_t init)
+{
+    char path[64], text[4096], *end;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)init, (int)init);
+    if (!read_small(path, text, sizeof text))
+        return true;
+    for (char *p = text; *p; p = end) {
+        long child = strtol(p, &end, 10);
+        if (end == p)
+            break;
+        if (!is_ending((pid_t)child))
+            return false;
+    }
+    return true;
+}
+
 void sandbox_watch_release(struct sandbox_watch *w)
 {
     free(w->live);
