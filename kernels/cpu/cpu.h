@@ -242,6 +242,11 @@ static inline void row_done(const float *row, void *dst, enum dtype t, int64_t i
 enum tile_order { TILE_ROWS, TILE_COLS };
 enum b_type { B_F32, B_BF16, B_INT8, B_PAIRS };
 
+static inline int64_t b_bytes(enum b_type t)
+{
+    return t == B_INT8 ? 1 : t == B_BF16 ? 2 : 4;
+}
+
 struct tile {
     const float *a;
     int64_t lda;
@@ -252,6 +257,10 @@ struct tile {
     int64_t ldc;
     enum b_type b_type;
     bool load;
+    /* What is read after b, as long as it, to be fetched meanwhile; or NULL.  tile_run() shares it out among
+     * its tiles: each fetches ahead_step bytes a k. */
+    const char *ahead;
+    int64_t ahead_step;
 };
 
 void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows);

@@ -155,10 +155,13 @@ static bool direct_c(const struct gemm *g)
     return g->c_type == DTYPE_F32 && !g->bias && !g->scales;
 }
 
-/* Elements of k that a block takes: K_BLOCK of the tile's. */
+/* Elements of k that a block takes: at most K_BLOCK of the tile's, and all blocks about as many: a short
+ * one would load and store C for little. */
 static int64_t block_k(const struct gemm *g)
 {
-    return DOTS && g->pairs ? 2 * K_BLOCK : K_BLOCK;
+    int64_t most = DOTS && g->pairs ? 2 * K_BLOCK : K_BLOCK;
+    int64_t blocks = max_i64(1, (g->K + most - 1) / most);
+    return round_up((g->K + blocks - 1) / blocks, 32); /* 32: a matrix tile's */
 }
 
 static struct tile pairs_tile(const struct gemm *g, const struct buffers *f, int64_t panel,
@@ -226,6 +229,8 @@ static void run_panels(const struct gemm *g, struct buffers *f, const struct pla
     t.c = c;
     t.ldc = ldc;
     t.load = load;
+    if (t.panel && panel + 2 * np <= (g->N + NR - 1) / NR)
+        t.ahead = (const char *)t.b + np * t.panel * b_bytes(t.b_type);
     tile_run(&t, g->a_order, np, 2, at->rows);
 }
 

@@ -35,19 +35,32 @@ INLINE void tile_body(const struct tile *t, const int mr, const int np, const in
 {
     const int64_t step_r = cols ? 1 : t->lda, step_k = cols ? t->lda : 1;
     const int64_t ldb = t->ldb, panel = t->panel, ldc = t->ldc, K = t->K;
-    const int n = np * nv, b_bytes = type == B_BF16 ? 2 : type == B_INT8 ? 1 : 4;
+    const int n = np * nv;
+    const int64_t row = ldb * b_bytes(type);
     const float *a = t->a;
     const char *b = t->b;
     float *c = t->c;
     vf acc[MAX_ROWS][8];
-    const bool load = t->load;
+    const bool load = t->load, fetch = np <= 2 && nv == 2 && !cols;
+    const char *ahead = fetch && t->ahead ? t->ahead : b;
+    const int64_t ahead_step = fetch && t->ahead ? t->ahead_step : 0;
+    const int64_t next = panel * b_bytes(type);
     UNROLL
     for (int r = 0; r < mr; r++)
         UNROLL
     for (int v = 0; v < n; v++)
         acc[r][v] = load ? vload(c + r * ldc + v * VW) : (vf){0};
-    for (int64_t k = 0; k < K; k++, a += step_k, b += ldb * b_bytes) {
+    for (int64_t k = 0; k < K; k++, a += step_k, b += row) {
         vf bk[8];
+        if (fetch) {
+            __builtin_prefetch(ahead, 0, 2);
+            __builtin_prefetch(ahead + 64, 0, 2);
+        }
+        if (fetch && np == 2) {
+            __builtin_prefetch(ahead + next, 0, 2);
+            __builtin_prefetch(ahead + next + 64, 0, 2);
+        }
+        ahead += ahead_step;
         UNROLL
         for (int v = 0; v < n; v++)
             bk[v] = load_b(b, type, v / nv * panel + v % nv * VW);
@@ -184,6 +197,7 @@ void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64
     while (!fn[most])
         most--;
     struct tile part = *t;
+    part.ahead_step = t->ldb * b_bytes(t->b_type) * most / (rows > most ? rows : most);
     const bool dots = DOTS && t->b_type == B_PAIRS;
     unsigned mode = dots ? vdot_begin() : 0;
     while (rows > 0) {
@@ -191,6 +205,8 @@ void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64
         fn[mr](&part);
         part.a += order == TILE_COLS ? mr : mr * t->lda;
         part.c += mr * t->ldc;
+        if (t->ahead)
+            part.ahead += part.ahead_step * t->K;
         rows -= mr;
     }
     if (dots)

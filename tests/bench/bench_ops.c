@@ -1,7 +1,8 @@
 /* bench_ops.c - speed of the CPU operations, as Markdown tables.
  *
- * Matrix products are given as a share of what a loop of independent fused multiply-adds reaches
- * in the same process, since the machine's clock and neighbours change from run to run.
+ * Matrix products are given as a share of what a loop of independent fused multiply-adds (or dot
+ * products of pairs, where these are used) reaches in the same process, and a few rows' of what
+ * reading alone reaches, since the machine's clock and neighbours change from run to run.
  *
  *     bench_ops [f32|bf16] [threads]
  */
@@ -74,6 +75,24 @@ __attribute__((target("avx2,fma"))) static float peak_avx2(void)
 }
 #endif
 
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512bf16"))) static float peak_pairs(void)
+{
+    __m512 c[PEAK_CHAINS];
+    __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80);
+    __m512 sum = _mm512_setzero_ps();
+    for (int k = 0; k < PEAK_CHAINS; k++)
+        c[k] = _mm512_set1_ps((float)k);
+    for (int i = 0; i < PEAK_LOOPS; i++)
+#pragma GCC unroll 16
+        for (int k = 0; k < PEAK_CHAINS; k++)
+            c[k] = _mm512_dpbf16_ps(c[k], x, x);
+    for (int k = 0; k < PEAK_CHAINS; k++)
+        sum = _mm512_add_ps(sum, c[k]);
+    return _mm512_reduce_add_ps(sum);
+}
+#endif
+
 static double peak_flops; /* of one call */
 
 static void peak_one(void *arg, int64_t i, int thread)
@@ -81,7 +100,12 @@ static void peak_one(void *arg, int64_t i, int thread)
     volatile float sink = 0;
     (void)arg, (void)i, (void)thread;
 #if defined(__x86_64__)
-    if (strcmp(dev.name, "cpu/avx512") == 0) {
+    if (strcmp(dev.name, "cpu/avx512bf16") == 0 && dev.dtype == DTYPE_BF16) {
+        sink = peak_pairs();
+        peak_flops = 2.0 * 32 * PEAK_CHAINS * PEAK_LOOPS;
+        return;
+    }
+    if (strncmp(dev.name, "cpu/avx512", 10) == 0) {
         sink = peak_avx512();
         peak_flops = 2.0 * 16 * PEAK_CHAINS * PEAK_LOOPS;
         return;
@@ -100,6 +124,46 @@ static void peak_all(void *arg)
 {
     (void)arg;
     pool_for(pool_threads(), peak_one, NULL);
+}
+
+/* -- reading from memory: every thread four streams, summed so that nothing is left out -- */
+
+#define READ_BYTES ((int64_t)256 << 20)
+#define READ_STREAMS 4
+
+static uint64_t *read_from;
+
+static void read_part(void *arg, int64_t i, int thread)
+{
+    int64_t n = READ_BYTES / 8 / pool_threads() / READ_STREAMS;
+    const uint64_t *x = read_from + i * n * READ_STREAMS;
+    volatile uint64_t sink;
+    uint64_t sum[8] = {0};
+    (void)arg, (void)thread;
+    for (int64_t k = 0; k < n; k += 8)
+        for (int s = 0; s < READ_STREAMS; s++) {
+            __builtin_prefetch(x + s * n + k + 64);
+            for (int l = 0; l < 8; l++)
+                sum[l] ^= x[s * n + k + l];
+        }
+    sink = sum[0] ^ sum[1] ^ sum[2] ^ sum[3] ^ sum[4] ^ sum[5] ^ sum[6] ^ sum[7];
+    (void)sink;
+}
+
+static void read_all(void *arg)
+{
+    (void)arg;
+    pool_for(pool_threads(), read_part, NULL);
+}
+
+static double read_rate(void)
+{
+    read_from = dev.ops->alloc(&dev, (size_t)READ_BYTES);
+    if (!read_from)
+        exit(1);
+    double rate = 1e-9 * (double)READ_BYTES / best_time(read_all, NULL);
+    dev.ops->free(&dev, read_from);
+    return rate;
 }
 
 /* -- matrix products -- */
@@ -145,7 +209,7 @@ static void run_pack(void *arg)
     dev.ops->pack_weight(&dev, packed, a->w, a->N, a->K, PACK_W);
 }
 
-static void bench_product(int64_t M, int64_t N, int64_t K, double peak)
+static void bench_product(int64_t M, int64_t N, int64_t K, double peak, double reading)
 {
     enum dtype t = dev.dtype;
     void *x = filled(t, M * K), *w = filled(t, N * K), *y = filled(t, M * N);
@@ -162,9 +226,9 @@ static void bench_product(int64_t M, int64_t N, int64_t K, double peak)
     double input = flops / best_time(run_input, &i);
     fill(x, t, M * K);
     double weight = flops / best_time(run_weight, &g);
-    printf("| %d | %d | %d | %.0f (%.0f%%) | %.1f | %.0f (%.0f%%) | %.0f (%.0f%%) | %.0f |\n",
-           (int)M, (int)N, (int)K, forward, 100 * forward / peak, bytes, input, 100 * input / peak,
-           weight, 100 * weight / peak, pack * 1e6);
+    printf("| %d | %d | %d | %.0f (%.0f%%) | %.1f (%.0f%%) | %.0f (%.0f%%) | %.0f (%.0f%%) | %.0f |\n",
+           (int)M, (int)N, (int)K, forward, 100 * forward / peak, bytes, 100 * bytes / reading, input,
+           100 * input / peak, weight, 100 * weight / peak, pack * 1e6);
     fflush(stdout);
     void *all[] = {x, w, y, dw, packed};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++)
@@ -253,8 +317,9 @@ int main(int argc, char **argv)
         return 1;
     }
     double time = best_time(peak_all, NULL), peak = 1e-9 * peak_flops * pool_threads() / time;
-    printf("%s %s, %d threads; multiply-add loop: %.0f GFLOP/s\n\n", dev.name,
-           t == DTYPE_BF16 ? "bf16" : "f32", pool_threads(), peak);
+    double reading = read_rate();
+    printf("%s %s, %d threads; multiply-add loop: %.0f GFLOP/s, reading %.1f GB/s\n\n", dev.name,
+           t == DTYPE_BF16 ? "bf16" : "f32", pool_threads(), peak, reading);
     printf(
         "| M | N | K | forward GFLOP/s | weights GB/s | input gradient | weight gradient | pack, "
         "us |\n|---|---|---|---|---|---|---|---|\n");
@@ -265,9 +330,15 @@ int main(int argc, char **argv)
                                           {1024, 96, 256},  {1024, 1024, 96},
                                            {256, 1024, 256},
                                           {256, 1024, 1024}, {2048, 256, 256}, {2048, 1024, 256},
-                                          {2048, 256, 1024}, {2048, 512, 512}, {2048, 1024, 1024}};
+                                          {2048, 256, 1024}, {2048, 512, 512}, {2048, 1024, 1024},
+                                          /* SmolLM2-135M's */
+                                          {2048, 960, 576},  {2048, 576, 576},  {2048, 3072, 576},
+                                          {2048, 576, 1536}, {672, 49152, 576},
+                                          /* weights of 216 MiB in bf16: from memory */
+                                          {1, 196608, 576},  {4, 196608, 576},  {16, 196608, 576},
+                                          {32, 196608, 576}};
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-        bench_product(products[i][0], products[i][1], products[i][2], peak);
+        bench_product(products[i][0], products[i][1], products[i][2], peak, reading);
     printf(
         "\n| sequences | heads | head_dim | forward ktok/s | GFLOP/s | backward ktok/s | GFLOP/s "
         "|\n|---|---|---|---|---|---|---|\n");
