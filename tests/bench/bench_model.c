@@ -3,6 +3,7 @@
  *     bench_model WORK SHAPE PRECISION [BATCH [THREADS [DEVICE]]]
  *
  * WORK: train    forward, backward and AdamW on packed sequences of the shape's context
+ *       train-recompute  the same, keeping only the layers' inputs
  *       prefill  the forward with the log-probability of every token
  *       decode   sampling at temperature 1 after a prompt of 32 tokens, log-probabilities included
  * SHAPE: small (4 layers, width 256, 4.0M parameters), smollm2 (30 layers, width 576, 135M), 1b (16 layers, width 2048,
@@ -49,10 +50,11 @@ static enum device_kind device_of(const char *name)
     return DEVICE_CPU;
 }
 
-static struct model *new_model(const struct shape *s, const char *precision, const char *device, bool trainable)
+static struct model *new_model(const struct shape *s, const char *precision, const char *device, bool trainable,
+                               bool recompute)
 {
     struct err err = {0};
-    struct model_options opt = {.device = device_of(device), .trainable = trainable};
+    struct model_options opt = {.device = device_of(device), .trainable = trainable, .recompute = recompute};
     opt.precision = strcmp(precision, "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32;
     struct model_config c = {.arch = ARCH_LLAMA, .dim = s->dim, .hidden_dim = s->hidden,
                              .n_layers = s->layers, .n_heads = s->heads,
@@ -167,16 +169,17 @@ int main(int argc, char **argv)
     struct work w = {.options = {0.9, 0.95, 1e-8, 0.1, 1.0}};
     struct err err = {0};
     if (argc < 4)
-        die("usage: bench_model train|prefill|decode small|smollm2|1b|7b fp32|bf16 [BATCH [THREADS [DEVICE]]]");
+        die("usage: bench_model train|train-recompute|prefill|decode small|smollm2|1b|7b fp32|bf16 [BATCH [THREADS [DEVICE]]]");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strcmp(argv[2], shapes[i].name) == 0)
             w.shape = &shapes[i];
-    bool training = strcmp(argv[1], "train") == 0, decoding = strcmp(argv[1], "decode") == 0;
+    bool recompute = strcmp(argv[1], "train-recompute") == 0;
+    bool training = recompute || strcmp(argv[1], "train") == 0, decoding = strcmp(argv[1], "decode") == 0;
     if (!w.shape || (!training && !decoding && strcmp(argv[1], "prefill") != 0))
         die("no such work or shape");
     w.batch = argc > 4 ? atoll(argv[4]) : 1;
     pool_init(argc > 5 ? atoi(argv[5]) : 0);
-    w.m = new_model(w.shape, argv[3], argc > 6 ? argv[6] : "cpu", training);
+    w.m = new_model(w.shape, argv[3], argc > 6 ? argv[6] : "cpu", training, recompute);
     if (training && optimizer_init(&w.optimizer, w.m, NULL, &err) < 0)
         die(err.text);
     make_batch(&w);
