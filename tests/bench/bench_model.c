@@ -6,6 +6,7 @@
  *       train-recompute  the same, keeping only the layers' inputs
  *       prefill  the forward with the log-probability of every token
  *       decode   sampling at temperature 1 after a prompt of 32 tokens, log-probabilities included
+ * PRECISION: fp32, bf16, or (not to train) int8 for bf16 with int8 weights
  * SHAPE: small (4 layers, width 256, 4.0M parameters), smollm2 (30 layers, width 576, 135M), 1b (16 layers, width 2048,
  *       1.3B) or 7b (32 layers, width 4096, 6.7B); DEVICE: cpu, cuda or emu.
  * Prints one line: the median over the repetitions, and the process's peak memory.
@@ -55,7 +56,9 @@ static struct model *new_model(const struct shape *s, const char *precision, con
 {
     struct err err = {0};
     struct model_options opt = {.device = device_of(device), .trainable = trainable, .recompute = recompute};
-    opt.precision = strcmp(precision, "bf16") == 0 ? PRECISION_BF16 : PRECISION_FP32;
+    opt.precision = strcmp(precision, "fp32") == 0 ? PRECISION_FP32 : PRECISION_BF16;
+    if (strcmp(precision, "int8") == 0)
+        opt.weights = WEIGHTS_INT8;
     struct model_config c = {.arch = ARCH_LLAMA, .dim = s->dim, .hidden_dim = s->hidden,
                              .n_layers = s->layers, .n_heads = s->heads,
                              .n_kv_heads = s->kv_heads, .head_dim = s->dim / s->heads,
@@ -169,7 +172,7 @@ int main(int argc, char **argv)
     struct work w = {.options = {0.9, 0.95, 1e-8, 0.1, 1.0}};
     struct err err = {0};
     if (argc < 4)
-        die("usage: bench_model train|train-recompute|prefill|decode small|smollm2|1b|7b fp32|bf16 [BATCH [THREADS [DEVICE]]]");
+        die("usage: bench_model train|train-recompute|prefill|decode small|smollm2|1b|7b fp32|bf16|int8 [BATCH [THREADS [DEVICE]]]");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strcmp(argv[2], shapes[i].name) == 0)
             w.shape = &shapes[i];
