@@ -215,7 +215,8 @@ static inline void row_done(const float *row, void *dst, enum dtype t, int64_t i
  * over ascending k, from zero or (load) from what C holds; so cutting K changes no bit.
  * A is fp32, lines of lda: rows (TILE_ROWS) or columns (TILE_COLS).  B's columns are np
  * panels of nv vectors: k-th row of panel p at b + p * panel + k * ldb, of b_type.
- * With B_PAIRS an element of A or B is a pair of bf16, k even and odd, and K counts pairs. */
+ * With B_PAIRS an element of A or B is a pair of bf16, k even and odd, and K counts pairs; with
+ * B_INT8_PAIRS B has two rows of NR int8 for a pair, which bf16 holds exactly, and ldb spans both. */
 #define K_BLOCK 256
 #define A_STRIDE 272 /* 17 cache lines: rows do not fall onto the same cache set */
 
@@ -240,11 +241,11 @@ static inline void row_done(const float *row, void *dst, enum dtype t, int64_t i
 #define MR (TILE_ACC / 2) /* rows of the tile that goes with it */
 
 enum tile_order { TILE_ROWS, TILE_COLS };
-enum b_type { B_F32, B_BF16, B_INT8, B_PAIRS };
+enum b_type { B_F32, B_BF16, B_INT8, B_PAIRS, B_INT8_PAIRS };
 
 static inline int64_t b_bytes(enum b_type t)
 {
-    return t == B_INT8 ? 1 : t == B_BF16 ? 2 : 4;
+    return t == B_INT8 || t == B_INT8_PAIRS ? 1 : t == B_BF16 ? 2 : 4;
 }
 
 struct tile {

@@ -73,10 +73,10 @@ void gemm_pack_transposed(void *dst, const void *w, enum dtype t, int64_t N, int
 
 /* The end of the chain: scale, bias, what C held, and the rounding to C's type. */
 static void store_panel(const struct gemm *g, const float *c, int64_t m0, int64_t rows, int64_t n0,
-                        int64_t width)
+                        int np)
 {
     float bias[WIDE * NR], line[WIDE * NR], old[WIDE * NR];
-    int64_t n = min_i64(width, g->N - n0);
+    const int64_t width = min_i64(np, WIDE) * NR, n = min_i64(width, g->N - n0);
     if (g->bias)
         load_floats(bias, g->bias, g->w, n0, n);
     for (int64_t r = 0; r < rows; r++, c += width) {
@@ -172,7 +172,12 @@ static struct tile pairs_tile(const struct gemm *g, const struct buffers *f, int
         t.a = elem(g->a, DTYPE_BF16, m0 * g->lda + k0);
         t.lda = g->lda / 2;
     }
-    if (g->b_layout == B_PANELS) {
+    if (g->scales) {
+        t.b_type = B_INT8_PAIRS;
+        t.ldb = 2 * NR;
+        t.panel = int8_rows(g->dev, g->K) * NR;
+        t.b = (const int8_t *)g->b + panel * t.panel + k0 * NR;
+    } else if (g->b_layout == B_PANELS) {
         t.panel = (g->K + 1) / 2 * NR;
         t.b = (const uint32_t *)g->b + panel * t.panel + k0 / 2 * NR;
     } else {
@@ -274,7 +279,7 @@ static void gemm_block(void *arg, int64_t i, int thread)
                 float *c = single ? f.c : f.c + (p - first) * at.rows * NR;
                 run_panels(g, &f, &at, p, np, c, np * NR, at.k0 > 0);
                 if (at.k0 + at.n_k >= g->K)
-                    store_panel(g, c, at.m0, at.rows, p * NR, np * NR);
+                    store_panel(g, c, at.m0, at.rows, p * NR, np);
             }
             p += np;
         }
@@ -310,8 +315,8 @@ static void choose_blocks(struct gemm *g, int64_t threads)
 size_t gemm_scratch(struct dev *dev, struct gemm *g)
 {
     g->dev = dev;
-    g->parts = g->scales ? 0 : gemm_parts(dev); /* int8 goes through multiply-adds */
-    g->pairs = !g->scales && dev_pairs(dev);
+    g->parts = g->scales ? 0 : gemm_parts(dev); /* int8 goes through multiply-adds, or pairs */
+    g->pairs = dev_pairs(dev);
     choose_blocks(g, dev->n_threads);
     int64_t c = g->block_rows * max_i64(WIDE, g->K <= block_k(g) || direct_c(g) ? 0 : g->block_panels) * NR;
     return (size_t)(a_floats(g) + b_floats(g) + c) * sizeof(float);

@@ -7,7 +7,7 @@ size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how)
 {
     int parts = gemm_parts(dev);
     if (how == PACK_INT8)
-        return (size_t)round_up(N, NR) * ((size_t)K + sizeof(float));
+        return (size_t)round_up(N, NR) * ((size_t)int8_rows(dev, K) + sizeof(float));
     if (TILES && parts)
         return (size_t)amx_packed_elems(N, K, parts) * 2;
     if (dev_pairs(dev))
@@ -46,9 +46,10 @@ static void pack_int8(void *arg, int64_t first, int64_t last, int thread)
             load_floats(row, g->b, g->w, n * g->K, g->K);
         for (int64_t k = 0; k < g->K; k++)
             max = fabsf(row[k]) > max ? fabsf(row[k]) : max;
-        int8_t *to = panels + n / NR * g->K * NR + n % NR;
-        for (int64_t k = 0; k < g->K; k++)
-            to[k * NR] = (int8_t)(max > 0 ? rintf(row[k] * 127 / max) : 0);
+        const int64_t rows = int8_rows(g->dev, g->K);
+        int8_t *to = panels + n / NR * rows * NR + n % NR;
+        for (int64_t k = 0; k < rows; k++)
+            to[k * NR] = (int8_t)(max > 0 && k < g->K ? rintf(row[k] * 127 / max) : 0);
         scales[n] = max / 127;
     }
 }

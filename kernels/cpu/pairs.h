@@ -13,6 +13,12 @@ static inline bool dev_pairs(const struct dev *dev)
     return DOTS && dev->dtype == DTYPE_BF16;
 }
 
+/* Rows of int8 weights that a panel keeps for K: whole pairs, where products are of these. */
+static inline int64_t int8_rows(const struct dev *dev, int64_t K)
+{
+    return dev_pairs(dev) ? round_up(K, 2) : K;
+}
+
 /* n elements of a row as (n + 1) / 2 pairs */
 static inline void pairs_along(uint32_t *dst, const uint16_t *src, int64_t n)
 {

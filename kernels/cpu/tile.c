@@ -13,17 +13,25 @@
 #define UNROLL _Pragma("GCC unroll 12")
 #endif
 
+/* int8 of two rows as pairs: such numbers fill no more than the upper half of a float. */
+INLINE vf load_int8_pairs(const int8_t *b)
+{
+    vu even = (vu)vload_int8(b), odd = (vu)vload_int8(b + NR);
+    return (vf)(even >> 16 | odd);
+}
+
 INLINE vf load_b(const void *b, const enum b_type t, int64_t i)
 {
     return t == B_F32 || t == B_PAIRS ? vload((const float *)b + i)
            : t == B_BF16              ? vload_bf16((const uint16_t *)b + i)
+           : t == B_INT8_PAIRS        ? load_int8_pairs((const int8_t *)b + i)
                                       : vload_int8((const int8_t *)b + i);
 }
 
 INLINE vf multiply_add(const enum b_type t, vf x, vf y, vf sum)
 {
 #ifdef TP_DOT
-    if (t == B_PAIRS)
+    if (t == B_PAIRS || t == B_INT8_PAIRS)
         return vdot(x, y, sum);
 #endif
     (void)t;
@@ -106,6 +114,11 @@ typedef void tile_fn(const struct tile *t);
     {                                                                                              \
         tile_body(t, mr, np, nv, B_PAIRS, false);                                                  \
     }
+#define TILE_INT8_PAIRS(mr, np, nv)                                                                \
+    static void tile_int8_pairs_##mr##_##np##_##nv(const struct tile *t)                           \
+    {                                                                                              \
+        tile_body(t, mr, np, nv, B_INT8_PAIRS, false);                                             \
+    }
 #define TILE_COL_PAIRS(mr, np, nv)                                                                 \
     static void tile_col_pairs_##mr##_##np##_##nv(const struct tile *t)                            \
     {                                                                                              \
@@ -164,6 +177,7 @@ SHAPE_1_2(TILE_COL)
 #define ENTRY_INT8(mr, np, nv) [np / 2][nv / 2][mr] = tile_int8_##mr##_##np##_##nv,
 #define ENTRY_PAIRS(mr, np, nv) [np / 2][nv / 2][mr] = tile_pairs_##mr##_##np##_##nv,
 #define ENTRY_COL_PAIRS(mr, np, nv) [np / 2][nv / 2][mr] = tile_col_pairs_##mr##_##np##_##nv,
+#define ENTRY_INT8_PAIRS(mr, np, nv) [np / 2][nv / 2][mr] = tile_int8_pairs_##mr##_##np##_##nv,
 #define ENTRY_COL(mr, np, nv) [np / 2][nv / 2][mr] = tile_col_##mr##_##np##_##nv,
 typedef tile_fn *tile_table[3][3][MAX_ROWS + 1];
 static const tile_table table_f32 = {SHAPES(ENTRY)};
@@ -174,6 +188,8 @@ static const tile_table table_cols = {SHAPE_1_1(ENTRY_COL) SHAPE_1_2(ENTRY_COL)}
 SHAPES(TILE_PAIRS)
 SHAPE_1_1(TILE_COL_PAIRS)
 SHAPE_1_2(TILE_COL_PAIRS)
+PANEL_SHAPES(TILE_INT8_PAIRS)
+static const tile_table table_int8_pairs = {PANEL_SHAPES(ENTRY_INT8_PAIRS)};
 static const tile_table table_pairs = {SHAPES(ENTRY_PAIRS)};
 static const tile_table table_col_pairs = {SHAPE_1_1(ENTRY_COL_PAIRS) SHAPE_1_2(ENTRY_COL_PAIRS)};
 #endif
@@ -183,6 +199,8 @@ static const tile_table *table_of(enum b_type type, enum tile_order order)
 #ifdef TP_DOT
     if (type == B_PAIRS)
         return order == TILE_COLS ? &table_col_pairs : &table_pairs;
+    if (type == B_INT8_PAIRS)
+        return &table_int8_pairs;
 #endif
     if (order == TILE_COLS)
         return &table_cols;
@@ -198,7 +216,7 @@ void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64
         most--;
     struct tile part = *t;
     part.ahead_step = t->ldb * b_bytes(t->b_type) * most / (rows > most ? rows : most);
-    const bool dots = DOTS && t->b_type == B_PAIRS;
+    const bool dots = DOTS && (t->b_type == B_PAIRS || t->b_type == B_INT8_PAIRS);
     unsigned mode = dots ? vdot_begin() : 0;
     while (rows > 0) {
         int64_t mr = rows <= most ? rows : rows >= 2 * most ? most : (rows + 1) / 2;
