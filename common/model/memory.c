@@ -32,6 +32,7 @@ struct memory_plan memory_plan(struct model *m, const struct model_use *use, siz
     const size_t file = strcmp(m->cfg.dtype, "float32") == 0 ? 4 : 2;
     const bool host = !m->state->opt.plan_gpu && !m->dev.ops->reserve;
 
+    p.on_host = host;
     p.reading = d->weights + d->packed + d->gradients + optimizer;
     if (host) /* the file's pages are given back before the optimiser's arrays are there */
         p.reading = d->weights + d->packed + d->gradients +
@@ -135,7 +136,7 @@ void memory_report_plan(struct memory_report *r, const struct memory_plan *p)
 {
     const struct model_memory *d = &p->model;
 
-    r->planned = r->before + mib(p->peak);
+    r->planned = p->on_host ? r->before + mib(p->peak) : 0;
     log_debug("memory, MiB: weights %.1f, packed %.1f, gradients %.1f, optimiser %.1f, activations %.1f, "
               "logits %.1f, keys and values %.1f, tables %.1f, scratch %.1f, copies %.1f; peak %.1f",
               mib(d->weights), mib(d->packed), mib(d->gradients), mib(p->optimizer),

@@ -13,6 +13,7 @@ struct memory_plan {
     size_t copies;  /* of the weights, made by the host while they are written, published or replaced */
     size_t reading; /* everything there while the weights are read */
     size_t peak;
+    bool on_host; /* the device's memory is the process's */
 };
 /* From what m is used for, and the optimiser's and copies' bytes.  Copies count towards the peak only
  * where the host's memory is the device's. */

@@ -153,9 +153,28 @@ size_t cuda_room(struct dev *dev)
     return left + (s->arena ? arena_free_bytes(s->arena) : 0);
 }
 
+enum { PINNED = 1 << 20, SMALL = 64 << 10, LINE = 64 };
+
+/* A copy that the device reads when it comes to it; nothing waits until all room is used. */
+static void upload_small(struct dev *dev, void *dst, const void *host, size_t bytes)
+{
+    struct cuda_state *s = cuda_state(dev);
+    if (s->pinned_used + bytes > PINNED) {
+        if (!cuda_check(dev, cudaStreamSynchronize(s->stream)))
+            return;
+        s->pinned_used = 0;
+    }
+    char *from = s->pinned + s->pinned_used;
+    s->pinned_used += (bytes + LINE - 1) / LINE * LINE;
+    memcpy(from, host, bytes);
+    cuda_check(dev, cudaMemcpyAsync(dst, from, bytes, cudaMemcpyHostToDevice, s->stream));
+}
+
 void cuda_upload(struct dev *dev, void *dst, const void *host, size_t bytes)
 {
-    if (bytes && cuda_check(dev, cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, cuda_stream(dev))))
+    if (bytes && bytes <= SMALL && cuda_state(dev)->pinned)
+        upload_small(dev, dst, host, bytes);
+    else if (bytes && cuda_check(dev, cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, cuda_stream(dev))))
         cuda_check(dev, cudaStreamSynchronize(cuda_stream(dev)));
 }
 
@@ -225,6 +244,7 @@ static void close_device(struct dev *dev)
         arena_delete(s->arena);
     }
     cudaStreamDestroy(s->stream);
+    cudaFreeHost(s->pinned);
     free(s->staged);
     free(s);
 }
@@ -252,6 +272,10 @@ static int open_device(struct dev *dev, enum dtype dtype, int index, const char 
     dev->acc = DTYPE_F32;
     dev->n_threads = 1;
     s->graphs = graphs_open();
+    if (cudaMallocHost((void **)&s->pinned, PINNED) != cudaSuccess) {
+        (void)cudaGetLastError();
+        s->pinned = NULL;
+    }
     if (dtype == DTYPE_BF16)
         s->blas = blas_open(dev);
     return 0;

@@ -21,6 +21,8 @@ struct cuda_state {
     struct arena *arena;               /* what cuda_reserve() took, or NULL */
     struct graphs *graphs;
     struct blas *blas;                 /* NULL: all products by our own kernels */
+    char *pinned;                      /* small uploads on their way, from its beginning; NULL: there is none */
+    size_t pinned_used;
     struct cuda_buffer scratch;
     struct cuda_buffer stage;          /* the device's copy of staged */
     void *staged;                      /* what cuda_stage() sent last */

@@ -2,6 +2,7 @@
  * memory is the host's, and begins as NaN. */
 #include <stdlib.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -32,9 +33,22 @@ struct emu_graph_exec {
     struct emu_graph graph;
 };
 struct emu_stream {
-    struct emu_graph *captured; /* NULL: runs at once */
+    struct emu_graph *captured; /* NULL: runs at once, */
+    struct emu_graph late;      /* but for these, which go before all that comes */
 };
 static int n_captured;
+static const char *pinned; /* the one block of the host's that copies are late from */
+static size_t pinned_bytes;
+
+static std::vector<cudaStream_t> streams;
+
+static void run_late(cudaStream_t stream)
+{
+    std::vector<std::function<void()>> late;
+    late.swap(stream->late.work);
+    for (const auto &work : late)
+        work();
+}
 
 static void not_captured(const char *what)
 {
@@ -44,27 +58,32 @@ static void not_captured(const char *what)
 
 void emu_submit(cudaStream_t stream, const std::function<void()> &work)
 {
-    if (stream->captured)
+    if (stream->captured) {
         stream->captured->work.push_back(work);
-    else
-        work();
+        return;
+    }
+    run_late(stream);
+    work();
 }
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream)
 {
     *stream = new emu_stream();
+    streams.push_back(*stream);
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
+    streams.erase(std::find(streams.begin(), streams.end(), stream));
     delete stream;
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t)
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     not_captured("cudaStreamSynchronize");
+    run_late(stream);
     return cudaSuccess;
 }
 
@@ -92,9 +111,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsig
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t)
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
     not_captured("cudaGraphLaunch");
+    run_late(stream);
     for (const auto &work : exec->graph.work)
         work();
     return cudaSuccess;
@@ -146,6 +166,8 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
 cudaError_t cudaFree(void *p)
 {
     not_captured("cudaFree");
+    for (cudaStream_t stream : streams)
+        run_late(stream);
     auto found = allocated.find(p);
     if (found == allocated.end())
         return p ? cudaErrorInvalidValue : cudaSuccess;
@@ -156,12 +178,33 @@ cudaError_t cudaFree(void *p)
     return cudaSuccess;
 }
 
+cudaError_t cudaMallocHost(void **p, size_t bytes)
+{
+    *p = pinned ? NULL : malloc(bytes);
+    if (!*p)
+        return cudaErrorMemoryAllocation;
+    pinned = (const char *)*p;
+    pinned_bytes = bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    if (p && p == pinned)
+        pinned = NULL, pinned_bytes = 0;
+    free(p);
+    return cudaSuccess;
+}
+
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream)
 {
     if (stream->captured && kind != cudaMemcpyDeviceToDevice)
         emu_die("the host's memory within a capture", "cudaMemcpyAsync", 0);
-    if (bytes)
-        emu_submit(stream, [=]() { memmove(dst, src, bytes); });
+    auto copy = [=]() { memmove(dst, src, bytes); };
+    if (kind == cudaMemcpyHostToDevice && (const char *)src >= pinned && (const char *)src < pinned + pinned_bytes)
+        stream->late.work.push_back(copy);
+    else if (bytes)
+        emu_submit(stream, copy);
     return cudaSuccess;
 }
 

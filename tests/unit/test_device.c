@@ -1,5 +1,5 @@
-/* test_device.c - what only a device with memory of its own has: records of decoding steps, and memory that is taken at
- * once.  On the emulated one; with OPS_ONLY=cuda on a GPU. */
+/* test_device.c - what only a device with memory of its own has: records of decoding steps, memory that is taken at
+ * once, uploads that are under way.  On the emulated one; with OPS_ONLY=cuda on a GPU. */
 #include "tests/unit/model_cases.h"
 
 static const char *kind = "emu";
@@ -143,6 +143,35 @@ static void test_free_ends_graphs(void)
     dev_close(&dev);
 }
 
+/* Small uploads, more than may be under way at once, from an array that changes after each. */
+static void test_uploads(void)
+{
+    enum { N = 90, EACH = 12345 };
+    struct dev dev;
+    const char *error = NULL;
+    CHECK(dev_open_plugin(&dev, kind, DTYPE_F32, 0, &error) == 0);
+    int32_t *host = xcalloc(EACH, sizeof *host), *got = xcalloc(EACH, sizeof *got), *at[N];
+    for (int i = 0; i < N; i++)
+        at[i] = dev.ops->alloc(&dev, EACH * sizeof *host);
+    for (int32_t i = 0; i < N; i++) {
+        for (int32_t j = 0; j < EACH; j++)
+            host[j] = i * EACH + j;
+        dev.ops->upload(&dev, at[i], host, EACH * sizeof *host);
+    }
+    for (int32_t i = 0; i < N; i++) {
+        int wrong = 0;
+        dev.ops->download(&dev, got, at[i], EACH * sizeof *got);
+        for (int32_t j = 0; j < EACH; j++)
+            wrong += got[j] != i * EACH + j;
+        CHECK_MSG(wrong == 0, "upload %d: %d of %d are others", (int)i, wrong, (int)EACH);
+        dev.ops->free(&dev, at[i]);
+    }
+    CHECK(!dev_error(&dev));
+    free(host);
+    free(got);
+    dev_close(&dev);
+}
+
 static bool holds(const uint32_t *p, size_t n, uint32_t value)
 {
     for (size_t i = 0; i < n; i++)
@@ -215,6 +244,7 @@ int main(void)
     test_graphs(&model_cases[3], PRECISION_BF16, true);
     test_graphs(&model_cases[last], PRECISION_BF16, true);
     test_free_ends_graphs();
+    test_uploads();
     if (strcmp(kind, "emu") == 0)
         test_reserve();
     pool_release();
