@@ -14,6 +14,10 @@ gen --samples 2 --seed 1 in.jsonl | cmp -s - out.jsonl || echo "another seed, ot
 gen --temperature 0 in.jsonl >greedy.jsonl
 gen --temperature 0 --seed 9 in.jsonl | jq -c .completion >again
 jq -c .completion greedy.jsonl | cmp - again && echo "greedy has no seed"
+echo "a last message to go on with:"
+echo '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "The answer "}]}' |
+    jq -c '., . + {continue_final_message: true}' | gen --temperature 0 |
+    jq -c '[(.prompt_token_ids | implode), .messages[-1].content == "The answer " + .completion, has("continue_final_message")]'
 echo "into a file, and on from there by id:"
 head -n 2 in.jsonl | gen --samples 2 --out j.jsonl
 tail -r in.jsonl 2>/dev/null >back.jsonl || tac in.jsonl >back.jsonl

@@ -11,12 +11,23 @@ cd "$(dirname "$0")/../.."
 name=$1 seconds=${2:-600} folder=${3:-build/fuzz/$1} longest=4096
 mkdir -p "$folder/corpus"
 packages="jansson libarchive libcurl libpcre2-8 libseccomp libutf8proc libxxhash libzstd"
-# shellcheck disable=SC2046
-clang -std=c17 -O1 -g -D_GNU_SOURCE -I. -Icommon -fsanitize=fuzzer,address,undefined \
-    -fno-sanitize-recover=all -o "$folder/fuzz" "tests/fuzz/fuzz_$name.c" \
-    common/base/*.c common/data/*.c common/net/*.c common/reward/*.c common/model/config.c common/model/rope.c common/model/params.c \
-    common/model/gguf_model.c common/model/gguf_config.c common/model/checkpoint.c common/model/lineage.c common/model/lineage_tree.c $(pkg-config --cflags --libs $packages) \
-    -lflint-arb -lflint -lgmp -lm -lpthread
+sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
+objects=build/fuzz/obj # shared by all names
+set -- "tests/fuzz/fuzz_$name.c" common/base/*.c common/data/*.c
+case $name in
+jinja | safetensors | tokenizer) ;;
+gguf | config | lineage)
+    for c in config rope params gguf_model gguf_config checkpoint lineage lineage_tree; do set -- "$@" common/model/$c.c; done ;;
+*) set -- "$@" common/net/*.c common/reward/*.c ;;
+esac
+for c; do
+    set -- "$@" "$objects/${c%.c}.o"
+    shift
+done
+make -s -j2 B=$objects CC=clang OPTIM=-O1 WERROR= SAN="$sanitize -fsanitize=fuzzer-no-link" "$@" 2>"$folder/build.log" ||
+    { cat "$folder/build.log"; exit 1; }
+# shellcheck disable=SC2046,SC2086
+clang $sanitize -fsanitize=fuzzer -o "$folder/fuzz" "$@" $(pkg-config --libs $packages) -lflint-arb -lflint -lgmp -lm -lpthread
 case $name in
 gguf) cp tests/golden/ggml/tiny.gguf "$folder/corpus/" && longest=60000 ;;
 instruct) jq -j '"\(.kind)\n\(.args | tojson)\n\(.text)\u0000"' tests/verifier/instructions.jsonl |
