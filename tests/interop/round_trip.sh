@@ -54,7 +54,8 @@ model-convert -q --dtype f16 --shard-size 30K --out split.gguf sft
 for f in whole.gguf split-00001-of-*.gguf theirs-00001-of-*.gguf; do
     head -n 1 sft.ours | "$PEER_PYTHON" "$TESTS/bench/peers/llama_gguf.py" "$f" | jq -c .llama_logprobs >"$f.llama"
     cmp whole.gguf.llama "$f.llama"
-    model-convert -q --out "from-$f" "$f"
-    cmp from-whole.gguf/model.safetensors "from-$f/model.safetensors"
+    back=from-$(basename "$f" .gguf)
+    model-convert -q --out "$back" "$f"
+    cmp from-whole/model.safetensors "$back/model.safetensors"
 done
 echo "split: $(ls split-* | grep -c 'gguf$') files of ours and $(ls theirs-* | grep -c 'gguf$') of the gguf package, the same model"
