@@ -1,6 +1,6 @@
 #!/bin/sh
 # A swarm of small runs from shards to a mixture: stopped by kill -9 and called again it repeats nothing and ends in
-# the bytes of an unbroken one; as a Slurm array it asks for the same runs.
+# the bytes of an unbroken one; so it does as an array of a real Slurm.
 set -eu
 task-gen -q --task list --n 60 --seed 1 --trace | jq -c '{id, text: .messages[1].reasoning_content}' >list.jsonl
 task-gen -q --task string --n 60 --seed 1 --trace | jq -c '{id, text: .messages[0].content}' >string.jsonl
@@ -57,12 +57,30 @@ rm steps/run-1.csv steps/run-1/model.safetensors
 sh "$swarm" run 1
 cut -d, -f2- steps/run-1.csv | cmp - once
 
-# Slurm: a stand-in that keeps the calls and runs nothing.
-mkdir fake
-printf '#!/bin/sh\nprintf "%%s|" "$@" >>calls; echo >>calls; echo 7\n' >fake/sbatch
-chmod +x fake/sbatch
-OUT=array SBATCH_OPTIONS="--partition=small" PATH="$PWD/fake:$PATH" sh "$swarm" slurm >/dev/null
-grep -q -- '--array=0-9|.*--partition=small|--wrap|.* run \$SLURM_ARRAY_TASK_ID|' calls || { cat calls; exit 1; }
-grep -q -- '--dependency=afterok:7|.* fit|' calls || { cat calls; exit 1; }
+# As an array of a real Slurm: the same runs, the fit behind them; one run is taken away and queued again.
+. "$TESTS/slurm.sh"
+missing=$(slurm_missing)
+[ -n "$missing" ] || { trap 'slurm_stop "$PWD/cluster"' EXIT; slurm_start "$PWD/cluster" 2 >why || missing=$(tail -n 1 why); }
+if [ -n "$missing" ]; then
+    echo "skip: the swarm as a Slurm array: $missing"
+else
+    unset CHECKPOINT_EVERY KEEP
+    export OUT=array SBATCH_OPTIONS="--partition=main"
+    sh "$swarm" slurm >jobs
+    array=$(scontrol show job | sed -n 's/.*ArrayJobId=\([0-9]*\).*/\1/p' | head -n 1)
+    tries=0
+    until [ -s array/run-4.metrics.jsonl ] || [ $tries = 600 ]; do tries=$((tries + 1)); sleep 0.05; done
+    scontrol requeue "${array}_4" 2>requeue.log || true # it may be done
+    tries=0
+    while [ -n "$(squeue -h)" ] && [ $tries -lt 900 ]; do
+        scontrol update jobid="${array}_4" StartTime=now 2>/dev/null || true # it would wait for two minutes
+        tries=$((tries + 1))
+        sleep 0.2
+    done
+    [ -z "$(squeue -h)" ] || { squeue; tail -n 3 array/slurm-*.log; exit 1; }
+    cmp whole/metrics.csv array/metrics.csv
+    cmp whole/mixture.json array/mixture.json
+fi
+OUT=broken
 sh "$swarm" run 99 2>log && exit 1
 grep -q "there is no run '99'" log
