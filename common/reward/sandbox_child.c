@@ -193,6 +193,19 @@ static int wait_for(pid_t program)
     }
 }
 
+/* The program shares our memory until it is executed, which saves a copy of it; the probe needs its own.
+ * Only report_fd is changed meanwhile. */
+static pid_t start_program(const struct sandbox *s, const struct sandbox_limits *l,
+                           const struct sandbox_program *p, const struct sandbox_pipes *fd)
+{
+    int own = report_fd;
+    pid_t program = p->argv ? vfork() : fork();
+    if (program == 0)
+        program_main(s, l, p, fd);
+    report_fd = own;
+    return program;
+}
+
 noreturn void sandbox_init_main(const struct sandbox *s, const struct sandbox_limits *l,
                                 const struct sandbox_program *p, const struct sandbox_pipes *fd)
 {
@@ -207,11 +220,9 @@ noreturn void sandbox_init_main(const struct sandbox *s, const struct sandbox_li
         sandbox_fail("/tmp");
     write_files(p);
     prctl(PR_SET_DUMPABLE, 0);
-    pid_t program = fork();
+    pid_t program = start_program(s, l, p, fd);
     if (program < 0)
         sandbox_fail("fork");
-    if (program == 0)
-        program_main(s, l, p, fd);
     /* Who holds a pipe's end keeps it open: nothing but the report is ours. */
     int keep = fcntl(report_fd, F_DUPFD_CLOEXEC, 3);
     dup2(keep, 0);
