@@ -192,6 +192,8 @@ void verdict_cache_close(struct verdict_cache *c)
 static bool read_verdict(const struct verdict_cache *c, const struct place *p, struct verdict *out)
 {
     struct err ignored = {0};
+    if (!p->n)
+        return false;
     char *text = xmalloc((size_t)p->n);
     json_t *obj = NULL;
     if (pread(c->fd, text, (size_t)p->n, p->offset) == p->n)
@@ -205,10 +207,11 @@ static bool read_verdict(const struct verdict_cache *c, const struct place *p, s
 bool verdict_cache_get(struct verdict_cache *c, struct verdict_key key, struct verdict *out)
 {
     pthread_mutex_lock(&c->lock);
-    if (!find(c, key)->n)
+    bool hit = read_verdict(c, find(c, key), out);
+    if (!hit) { /* it may have been added, also where a line that is no verdict had the key */
         catch_up(c);
-    struct place *p = find(c, key);
-    bool hit = p->n && read_verdict(c, p, out);
+        hit = read_verdict(c, find(c, key), out);
+    }
     c->n_hits += hit;
     pthread_mutex_unlock(&c->lock);
     return hit;

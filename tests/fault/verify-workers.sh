@@ -47,6 +47,7 @@ while [ $i -lt $kills ]; do
     kill -9 $pid 2>/dev/null
     wait $pid 2>/dev/null
 done
+mkdir -p cache # a busy machine may not have come so far
 printf '0123456789abcdef0123456789abcdef {"score":1,"ru' >>cache/verdicts # a line that was cut
 # Two at once share it.
 reward-verify -q --cache cache in.jsonl >one.jsonl & pid=$!
@@ -105,6 +106,18 @@ if [ -x /usr/bin/python3 ]; then
         jq -r .no_verdict layer.jsonl | grep -q "sandbox: user namespace" || fail "no sandbox: $(jq -r .no_verdict layer.jsonl)"
     fi
 fi
+# So many different answers that their votes cannot be counted in time: the group has no verdict, the next one
+# has, and equal answers cost nothing.
+{
+    seq 1 2500 | jq -c '{group: 1, completion: "\\boxed{x + \(.)}", ground_truth: "1", dataset: "math"}'
+    seq 1 600 | jq -c '{group: 2, completion: "\\boxed{x + \(. % 3 % 2)}", ground_truth: "1", dataset: "math"}'
+} >groups.jsonl
+reward-verify -q --verifier majority --verifier-seconds 5 --unverified votes.jsonl groups.jsonl >voted.jsonl || fail "votes: status $?"
+[ "$(jq -r .no_verdict votes.jsonl | sort | uniq -c | tr -s ' ')" = " 2500 verifier 'majority' was stopped after 5 s" ] || fail "votes: $(jq -r .no_verdict votes.jsonl | sort | uniq -c)"
+[ "$(jq -r '[.group, .reward] | join(" ")' voted.jsonl | sort | uniq -c | tr -s ' \n' ' ')" = " 200 2 0 400 2 1 " ] ||
+    fail "votes: $(jq -r '[.group, .reward] | join(" ")' voted.jsonl | sort | uniq -c)"
+reward-verify -q --verifier majority --verifier-seconds 5 groups.jsonl >voted.jsonl 2>log && fail "votes: it goes on without --unverified"
+grep -q "groups.jsonl:1: no verdict" log || fail "no message: $(cat log)"
 reward-verify -q --cache /dev/null/x in.jsonl >/dev/null 2>log && fail "a cache that cannot be"
 grep -q "/dev/null" log || fail "no message: $(cat log)"
 reward-verify -q --unverified /nowhere/x in.jsonl >/dev/null 2>log && fail "a file that cannot be"

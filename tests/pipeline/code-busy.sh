@@ -1,7 +1,7 @@
 #!/bin/sh
 # Verdicts on programs do not depend on what else the machine does: a number of programs, many of which come near
 # a limit from either side, get the same verdicts on an idle machine and beside four processes that take all they
-# can get.  LONG=1 judges 1,000 (some minutes); PROGRAMS=N sets the number.
+# can get.  LONG=1 judges 1,000 (six minutes); else PROGRAMS=N of them, from number FIRST=N on.
 set -u
 command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
 [ -x /usr/bin/python3 ] || { echo "skip: no /usr/bin/python3"; exit 77; }
@@ -9,7 +9,7 @@ programs=${PROGRAMS:-30}
 [ -n "${LONG:-}" ] && programs=1000
 
 # A program that works so long by its own clock of CPU time, or sleeps so long, and is right.
-jq -nc --argjson programs "$programs" '
+jq -nc --argjson first "${FIRST:-0}" --argjson programs "$programs" '
     def work($s): "import time\ndef f(x):\n    while time.process_time() < \($s): pass\n    return x + 1\n";
     def rest($s): "import time\ndef f(x):\n    time.sleep(\($s))\n    return x + 1\n";
     def forks($n; $s): "import os, time\ndef f(x):\n    for i in range(\($n)):\n        if os.fork() == 0:\n" +
@@ -35,7 +35,7 @@ jq -nc --argjson programs "$programs" '
         ["sleeps too long", 3, 0, "idle-time", rest("100")]
     ] as $kinds |
     [$kinds[] | . as $k | range($k[1]) | $k] as $all |
-    range($programs) | . as $i | $all[($i * 37) % 100] as $k |
+    range($first; $first + $programs) | . as $i | $all[($i * 37) % 100] as $k |
     {id: $i, kind: $k[0], want: $k[2], decided: $k[3], dataset: "code", ground_truth: "assert f(\($i)) == \($i + 1)",
      completion: "```python\n# \($i)\n\($k[4])```"}' >in.jsonl
 
