@@ -110,6 +110,29 @@ static bool three_digits(const struct lexer *l, const char *p)
     return digit_at(l, p) && digit_at(l, p + 1) && digit_at(l, p + 2) && !digit_at(l, p + 3);
 }
 
+/* ".(142857)" behind a number, digits that repeat for ever; 0 or its length.  "0.1(6)" may be a
+ * product as well and stays one. */
+static size_t repeating_length(const struct lexer *l, const char *p)
+{
+    size_t n = 2;
+    if (!begins(l, p, ".(") || !digit_at(l, p + n))
+        return 0;
+    while (digit_at(l, p + n))
+        n++;
+    return begins(l, p + n, ")") ? n + 1 : 0;
+}
+
+/* As \overline{..} is. */
+static void push_repeating(struct lexer *l, size_t n)
+{
+    const char *p = l->p;
+    push(l, TOK_OVERLINE, 0, p, 1);
+    push(l, '{', 0, p + 1, 1);
+    push(l, TOK_NUMBER, 0, p + 2, n - 3);
+    push(l, '}', 0, p + n - 1, 1);
+    l->p += n;
+}
+
 static void lex_number(struct lexer *l)
 {
     const char *start = l->p;
@@ -122,6 +145,14 @@ static void lex_number(struct lexer *l)
            three_digits(l, l->p + n) && (commas || n > 1 || *l->p != ',')) {
         strbuf_add(&digits, l->p + n, 3);
         l->p += n + 3;
+    }
+    size_t repeats = repeating_length(l, l->p);
+    if (repeats) {
+        strbuf_addc(&digits, '.');
+        push(l, TOK_NUMBER, 0, arena_strdup(l->arena, digits.buf), digits.len);
+        push_repeating(l, repeats);
+        strbuf_release(&digits);
+        return;
     }
     if (l->p < l->end && *l->p == '.' &&
         (digit_at(l, l->p + 1) || begins(l, l->p, ".\\overline") || begins(l, l->p, ".\\bar"))) {
