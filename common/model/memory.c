@@ -81,6 +81,7 @@ void memory_lack(struct model *m, size_t bytes, const char *advice, struct err *
     else
         err_set(err, "no memory on %s: %s are needed, %s are free, %s are missing; %s", m->dev.name,
                 amount(bytes).text, amount(free).text, amount(bytes > free ? bytes - free : 0).text, advice);
+    err->status = EXIT_NO_MEMORY;
 }
 
 int memory_take(struct model *m, const struct model_use *use, const struct memory_plan *p,

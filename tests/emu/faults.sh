@@ -120,7 +120,7 @@ fault "norm of the gradient: no barrier between the warps" adamw optimizer.cu '0
 fault "decoding: rows that are none are stored" device kv.cu '/if (a.slot\[i\] < 0)/,+1d'
 fault "records: they outlive their memory" device backend.cu '/graphs_clear(s->graphs);/d'
 fault "records: the first run is left out" device graph.cu '/g->of\[g->recording\] = exec;/{n;d}'
-fault "records: what is recorded runs, too" device graph.cu 's/return GRAPH_RECORDS;/return cuda_graph_end(dev), GRAPH_PLAIN;/'
+fault "records: nothing is recorded" device graph.cu 's/return GRAPH_RECORDS;/return cuda_graph_end(dev), GRAPH_PLAIN;/'
 fault "memory: two blocks meet" device arena.cu 's/a->free\[at + bytes\] = left/a->free[at + bytes - ARENA_GRAIN] = left + ARENA_GRAIN/'
 fault "uploads: room is taken again before it was read" device backend.cu '/cudaStreamSynchronize(s->stream)))/,+1d'
 fault "memory: freed spans do not join" device arena.cu 's/if (before->first + before->second == at)/if (false)/'
