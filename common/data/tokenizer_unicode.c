@@ -3,7 +3,8 @@
  * The tokenizers library splits text by Unicode 16 (Oniguruma) and normalises it by Unicode 9; Debian 12 has
  * PCRE2 with Unicode 14 and utf8proc with Unicode 15.  A model has learnt with the reference's ids, so what
  * differs is made equal: new letters and numbers are added to the classes of the regexes, and later marks are
- * kept away from normalisation.  Libraries that know more or less than Debian's change nothing.
+ * kept away from normalisation; so is U+11A7, which utf8proc 2.8 loses behind a Hangul syllable.  Libraries
+ * that know more or less than Debian's change nothing.
  */
 #include <pthread.h>
 #include <string.h>

@@ -192,6 +192,8 @@ static void test_normal(void)
     check_ids(t, "\xcc\xb4\xe0\xba\xba" "e\xcc\x81", 0, IDS(0xcc, 0xb4, 0xe0, 0xba, 0xba, 0xc3, 0xa9));
     check_ids(t, "\xf0\x91\xa4\xb5\xf0\x91\xa4\xb0", 0,
               IDS(0xf0, 0x91, 0xa4, 0xb5, 0xf0, 0x91, 0xa4, 0xb0));
+    check_ids(t, "\xec\x9e\x90\xe1\x86\xa7", 0, IDS(0xec, 0x9e, 0x90, 0xe1, 0x86, 0xa7)); /* U+C790 U+11A7 */
+    check_ids(t, "\xec\x9e\x90\xe1\x86\xa8", 0, IDS(0xec, 0x9e, 0x91));
     tokenizer_free(t);
     json_decref(doc);
 }
