@@ -17,15 +17,6 @@ struct encoder {
     struct token_list *out;
 };
 
-/* Characters below U+0300 neither combine nor decompose under NFC. */
-static bool surely_nfc(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] >= 0xcc)
-            return false;
-    return true;
-}
-
 static void add_nfc(struct strbuf *out, const char *text, size_t n)
 {
     utf8proc_uint8_t *normal = NULL;
@@ -42,7 +33,7 @@ static void add_nfc(struct strbuf *out, const char *text, size_t n)
 bool tokenizer_nfc(const char *text, size_t n, char **out, size_t *out_n)
 {
     struct strbuf normal = {0};
-    if (surely_nfc(text, n))
+    if (unicode_is_normal(text, n))
         return false;
     for (size_t done = 0, bytes; done < n; done += bytes) {
         size_t plain = unicode_find_plain(text, n, done, &bytes);

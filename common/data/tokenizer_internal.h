@@ -50,6 +50,7 @@ void pretok_release(struct pretok *p);
 bool unicode_has_new(const char *text, size_t n);
 /* Appends those of a category ("L", "Nd") as ranges of a character class. */
 void unicode_add_new(struct strbuf *out, const char *category, size_t n);
+bool unicode_is_normal(const char *text, size_t n); /* surely: NFC would change nothing */
 /* Where the next character stands that the reference's NFC leaves alone, though Unicode since has had
  * it as a mark or a part of another; n if there is none.  *bytes: its own. */
 size_t unicode_find_plain(const char *text, size_t n, size_t from, size_t *bytes);

@@ -21,7 +21,7 @@ struct plain_range {
 };
 #include "data/tokenizer_unicode.inc"
 
-enum { IS_NEW = 1, IS_PLAIN = 2, PAGE_BITS = 6 };
+enum { IS_NEW = 1, IS_PLAIN = 2, IS_WORK = 4, PAGE_BITS = 6 };
 
 /* Which 64 code points have some of them: few, so that most text needs no search. */
 static uint8_t pages[0x110000 >> PAGE_BITS];
@@ -39,6 +39,8 @@ static void mark_pages(void)
         mark(new_ranges[i].first, new_ranges[i].last, IS_NEW);
     for (size_t i = 0; i < ARRAY_SIZE(plain_ranges); i++)
         mark(plain_ranges[i].first, plain_ranges[i].last, IS_PLAIN);
+    for (size_t i = 0; i < ARRAY_SIZE(work_ranges); i++)
+        mark(work_ranges[i].first, work_ranges[i].last, IS_WORK);
 }
 
 static bool is_new(uint32_t c)
@@ -49,12 +51,24 @@ static bool is_new(uint32_t c)
     return false;
 }
 
+static bool is_in(const struct plain_range *ranges, size_t n, uint32_t c)
+{
+    size_t low = 0;
+    while (low < n) { /* the range that c would be in is in [low, n) */
+        size_t middle = low + (n - low) / 2;
+        if (c > ranges[middle].last)
+            low = middle + 1;
+        else if (c < ranges[middle].first)
+            n = middle;
+        else
+            return true;
+    }
+    return false;
+}
+
 static bool is_plain(uint32_t c)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(plain_ranges) && plain_ranges[i].first <= c; i++)
-        if (c <= plain_ranges[i].last)
-            return true;
-    return false;
+    return is_in(plain_ranges, ARRAY_SIZE(plain_ranges), c);
 }
 
 /* The first byte from i on that begins a character of three bytes or more; ASCII goes by in words. */
@@ -81,6 +95,16 @@ static uint32_t long_char(const char *s, size_t *bytes)
     return p[0] < 0xf0 ? c : c << 6 | (p[3] & 0x3f);
 }
 
+/* The character at i; 0 for one below U+0080. */
+static uint32_t next_char(const char *text, size_t i, size_t *bytes)
+{
+    unsigned char lead = (unsigned char)text[i];
+    if (lead >= 0xe0)
+        return long_char(text + i, bytes);
+    *bytes = lead < 0x80 ? 1 : 2;
+    return lead < 0x80 ? 0 : (uint32_t)(lead & 0x1f) << 6 | ((unsigned char)text[i + 1] & 0x3f);
+}
+
 bool unicode_has_new(const char *text, size_t n)
 {
     size_t bytes;
@@ -100,19 +124,23 @@ void unicode_add_new(struct strbuf *out, const char *category, size_t n)
             strbuf_addf(out, "\\x{%x}-\\x{%x}", new_ranges[i].first, new_ranges[i].last);
 }
 
+bool unicode_is_normal(const char *text, size_t n)
+{
+    pthread_once(&once, mark_pages);
+    for (size_t i = 0, bytes; i < n; i += bytes) {
+        uint32_t c = next_char(text, i, &bytes);
+        if (pages[c >> PAGE_BITS] & IS_WORK && is_in(work_ranges, ARRAY_SIZE(work_ranges), c))
+            return false;
+    }
+    return true;
+}
+
 size_t unicode_find_plain(const char *text, size_t n, size_t from, size_t *bytes)
 {
     *bytes = 0;
     pthread_once(&once, mark_pages);
     for (size_t i = from; i < n; i += *bytes) {
-        unsigned char lead = (unsigned char)text[i];
-        uint32_t c = 0;
-        if (lead >= 0xe0)
-            c = long_char(text + i, bytes);
-        else if (lead >= 0xc2)
-            c = (uint32_t)(lead & 0x1f) << 6 | ((unsigned char)text[i + 1] & 0x3f), *bytes = 2;
-        else
-            *bytes = 1;
+        uint32_t c = next_char(text, i, bytes);
         if (pages[c >> PAGE_BITS] & IS_PLAIN && is_plain(c))
             return i;
     }

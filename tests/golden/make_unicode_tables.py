@@ -6,6 +6,8 @@ know different versions of Unicode.
                 with their general category
   plain_ranges  marks and parts of composed characters, assigned since, that its NFC does not know (Unicode 9),
                 and U+11A7
+  work_ranges   what NFC may change or join to what stands before: marks with a class, characters that are not
+                normal, and second parts of composed ones; text without them is normal
 
 The library is asked about every code point; categories and combining classes are Unicode's own, 14 from Python
 3.11's unicodedata, 16 or later from unicodedata2.  Needs both and tokenizers.
@@ -67,10 +69,17 @@ def main():
             if nfc(text) == text != unicodedata2.normalize("NFC", text):
                 old = unicodedata.category(chr(c)) != "Cn"
                 plain.update(p for p in map(ord, text) if old or unicodedata.category(chr(p)) == "Cn")
+    work = {c for c in POINTS if unicodedata2.combining(chr(c)) or unicodedata2.normalize("NFC", chr(c)) != chr(c)}
+    for c in POINTS:
+        parts = unicodedata2.decomposition(chr(c)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            work.add(int(parts[1], 16))
+    work.update(range(0x1161, 0x1176), range(0x11a7, 0x11c3))
     plain.add(0x11a7)  # utf8proc 2.8 takes it for a final consonant behind a Hangul syllable, and loses it
     print(f"/* By tests/golden/make_unicode_tables.py with tokenizers {tokenizers.__version__}, unicodedata "
           f"{unicodedata.unidata_version}, unicodedata2 {unicodedata2.unidata_version}. */")
     show("new_ranges", "new_range", [f'{{0x{a:x}, 0x{b:x}, "{n}"}}' for a, b, n in sorted(new)])
+    show("work_ranges", "plain_range", [f"{{0x{a:x}, 0x{b:x}}}" for a, b in ranges(work)])
     show("plain_ranges", "plain_range", [f"{{0x{a:x}, 0x{b:x}}}" for a, b in ranges(plain)])
 
 
