@@ -225,7 +225,7 @@ asan:
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz:
-	@for name in math extract instruct literal regex reply code verifier cache jinja gguf safetensors tokenizer config lineage; do tests/fuzz/run.sh $$name $(FUZZ_SECONDS) || exit 1; done
+	@for name in math extract instruct literal regex reply code verifier cache jinja gguf safetensors tokenizer config lineage corpus flat mix; do tests/fuzz/run.sh $$name $(FUZZ_SECONDS) || exit 1; done
 
 bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests/bench/bench_model.c)
 	@$(B)/bench/bench_ops
