@@ -4,6 +4,7 @@
 #include "base/tool.h"
 #include "data/jsonl.h"
 #include "data/shard_info.h"
+#include "data/utf8.h"
 
 static const struct tool tool = {
     .name = "shard-info",
@@ -15,7 +16,11 @@ static const struct tool tool = {
 static int print_info(const char *path, const struct shard_info *info, struct err *err)
 {
     json_t *obj = json_object(), *counts = shard_info_json(info);
-    json_object_set_new(obj, "file", json_string(path && strcmp(path, "-") != 0 ? path : "stdin"));
+    const char *name = path && strcmp(path, "-") != 0 ? path : "stdin";
+    struct strbuf file = {0};
+    utf8_repair(&file, name, strlen(name));
+    json_object_set_new(obj, "file", json_string(file.buf));
+    strbuf_release(&file);
     json_object_update(obj, counts);
     int rc = jsonl_print(obj, err);
     json_decref(counts);

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "base/tool.h"
 #include "data/jsonl.h"
+#include "data/shard_record.h"
 
 #define BATCH 1024
 
@@ -59,7 +60,7 @@ static int write_item(struct pack *p, struct item *item, struct err *err)
 {
     const struct example *e = &item->example;
     struct shard_seq seq = {.id = e->id,
-                            .domain = json_string_value(json_object_get(item->rec.obj, "domain")),
+                            .domain = shard_record_domain(item->rec.obj),
                             .n_tokens = e->n_tokens,
                             .tokens = e->tokens,
                             .loss_mask = e->loss_mask};

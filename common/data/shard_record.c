@@ -83,12 +83,19 @@ static int parse_id(const json_t *obj, struct shard_record *out, struct err *err
     return 0;
 }
 
+const char *shard_record_domain(const json_t *obj)
+{
+    const json_t *domain = json_object_get(obj, "domain");
+    const char *text = json_string_value(domain);
+    return text && strlen(text) == json_string_length(domain) ? text : NULL;
+}
+
 static int parse(const json_t *obj, struct shard_record *out, struct err *err)
 {
     int64_t n = json_get_i32s(obj, "tokens", true, &out->tokens, err);
     if (n < 0 || parse_id(obj, out, err) < 0)
         return -1;
-    out->seq.domain = json_string_value(json_object_get(obj, "domain"));
+    out->seq.domain = shard_record_domain(obj);
     out->seq.tokens = out->tokens;
     out->seq.n_tokens = n;
     for (int64_t i = 0; i < n; i++)

@@ -19,6 +19,8 @@ struct shard_record {
  * as many entries as `tokens`.  Other fields are ignored: a shard has no place for them. */
 int shard_record_parse(const json_t *obj, struct shard_record *out, struct err *err) WARN_UNUSED;
 void shard_record_release(struct shard_record *r);
+/* The record's `domain`, borrowed; NULL if it is no string, or one with a NUL, which a shard cannot hold. */
+const char *shard_record_domain(const json_t *obj);
 json_t *shard_seq_to_json(const struct shard_seq *s); /* new reference */
 
 #endif
