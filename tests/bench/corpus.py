@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The corpus programs beside their peers, on one core, in turn; medians of CPU time and peak memory.
 
-    python3 tests/bench/corpus.py BIN TEXT EVALS [rounds]
+    python3 tests/bench/corpus.py BIN TEXT EVALS [rounds [work]]
+
+`work` takes the races whose name holds it.
 
 BIN is the folder of our programs, TEXT a file of JSON lines with `text`, EVALS one with `question`.
-Run it with a Python that has datasketch, datatrove, numpy, orjson and xxhash; a peer that is not
+Run it with a Python that has datasketch, datatrove, dolma (pip install --no-deps), numpy, orjson and xxhash; a peer that is not
 there is left out, and said so.  Each peer gets words from one regular expression, which is
 faster than the tokenizers that datatrove brings.
 """
@@ -100,7 +102,51 @@ def peer_datatrove_decont(text, evals, folder):
     return f"kept={kept}"
 
 
-PEERS = {"datasketch": peer_datasketch, "datatrove minhash": peer_datatrove_dedup,
+def dolma_deduper():
+    """The Rust part alone: what dolma needs beside it is for its taggers."""
+    import glob
+    import importlib.util
+    import site
+    for at in site.getsitepackages():
+        for path in glob.glob(os.path.join(at, "dolma", "dolma.*.so")):
+            spec = importlib.util.spec_from_file_location("dolma", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return lambda config: module.deduper_entrypoint(json.dumps(config))
+    raise RuntimeError("no dolma")
+
+
+def dolma_run(deduper, folder, text, dedupe, read_only=False):
+    os.makedirs(os.path.join(folder, "documents"), exist_ok=True)
+    name = os.path.join(folder, "documents", os.path.basename(text))
+    os.symlink(os.path.abspath(text), name)
+    deduper({"documents": [name], "dedupe": {"name": "d", "skip_empty": True, **dedupe},
+             "bloom_filter": {"file": os.path.join(folder, "bloom.bin"), "size_in_bytes": 0, "read_only": read_only,
+                              "estimated_doc_count": 2000000, "desired_false_positive_rate": 1e-6},
+             "work_dir": {"input": os.path.join(folder, "in"), "output": os.path.join(folder, "out")},
+             "compression": {"input": None, "output": None}, "processes": 1, "is_s3_volume": False})
+    return name.replace("/documents/", "/attributes/d/")
+
+
+def peer_dolma_exact(text, evals, folder):
+    out = dolma_run(dolma_deduper(), folder, text, {"documents": {"attribute_name": "dup", "key": "$.text"}})
+    return f"kept={sum(1 for line in open(out) if not json.loads(line)['attributes'].get('dup'))}"
+
+
+def peer_dolma_decont(text, evals, folder):
+    deduper = dolma_deduper()
+    questions = os.path.join(folder, "questions.jsonl")
+    with open(questions, "w") as f:
+        for i, item in enumerate(texts(evals)):
+            f.write(json.dumps({"id": str(i), "text": item["question"]}) + "\n")
+    grams = {"paragraphs": {"attribute_name": "dup", "by_ngram": {
+        "ngram_length": 8, "stride": 0, "overlap_threshold": 0.5, "skip_short_paragraphs": True}}}
+    dolma_run(deduper, folder, questions, grams)
+    out = dolma_run(deduper, folder, text, grams, read_only=True)
+    return f"kept={sum(1 for line in open(out) if not any(s[2] for s in json.loads(line)['attributes'].get('dup', [])))}"
+
+
+PEERS = {"dolma, Bloom filter": peer_dolma_exact, "dolma, 8-grams": peer_dolma_decont, "datasketch": peer_datasketch, "datatrove minhash": peer_datatrove_dedup,
          "datatrove decont": peer_datatrove_decont}
 
 
@@ -128,12 +174,14 @@ def main():
     ours = lambda program, *options: [os.path.join(bin_dir, program), "--threads", "1", *options, text]
     races = [
         ("near duplicates", ours("corpus-dedup"), ["datasketch", "datatrove minhash"]),
-        ("exact duplicates", ours("corpus-dedup", "--bands", "0"), []),
+        ("exact duplicates", ours("corpus-dedup", "--bands", "0"), ["dolma, Bloom filter"]),
         ("8-grams of evaluation items", ours("corpus-decontam", "--rule", "ngram", "--against", evals),
-         ["datatrove decont"]),
+         ["datatrove decont", "dolma, 8-grams"]),
         ("rarity and alignment", ours("corpus-decontam", "--against", evals), []),
         ("five rules of Olmo 3", ours("corpus-filter", "--rule", "olmo3"), []),
     ]
+    if len(sys.argv) > 5:
+        races = [r for r in races if sys.argv[5] in r[0]]
     print(f"{mb:.1f} MB of text, {rounds} rounds, one core, speed by CPU time\n")
     print("| work | program | MB/s | MiB | ratio of speed |\n|---|---|---|---|---|")
     for work, command, peers in races:
