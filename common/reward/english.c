@@ -88,10 +88,16 @@ static bool looks_inflected(const char *word, size_t n)
     return vowel && (ends(word, n, "ing") || ends(word, n, "ed"));
 }
 
+/* "organize", "simplify": more than any list has. */
+static bool looks_made(const char *word, size_t n)
+{
+    return n >= 7 && (ends(word, n, "ize") || ends(word, n, "ify"));
+}
+
 bool english_verb(const char *word)
 {
     size_t n = strlen(word);
-    if (HAS(verbs, word) || HAS(irregular_verbs, word))
+    if (looks_made(word, n) || HAS(verbs, word) || HAS(irregular_verbs, word))
         return true;
     if (ends(word, n, "s") && is_stem(word, n - 1))
         return true;
