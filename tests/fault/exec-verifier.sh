@@ -28,7 +28,7 @@ END
 for w in good spin good die good big nan text error two good flood memory good good; do
     echo "{\"id\":\"$w\",\"completion\":\"$w\",\"dataset\":\"exec\"}"
 done >in.jsonl
-timeout 60 reward-verify --explain --workers 1 --threads 1 --exec "sh program.sh" --exec-cpu 1 --exec-wall 30 \
+timeout 900 reward-verify --explain --workers 1 --threads 1 --exec "sh program.sh" --exec-cpu 1 --exec-wall 300 \
     --exec-memory 100 --unverified aside in.jsonl >out 2>log || fail "$(cat log)"
 [ "$(jq -r .reward out | sort | uniq -c | tr -s ' ')" = " 6 0.25" ] || fail "rewards: $(cat out)"
 [ "$(jq -r .verdict.exec.detail out | tr '\n' ' ')" = "line 1 line 1 line 1 line 1 line 1 line 2 " ] ||
