@@ -195,7 +195,7 @@ static json_t *reply_make(int rc, const struct verdict *v, const struct err *err
     return reply;
 }
 
-static json_t *answer(const json_t *req)
+static json_t *judge_reply(const json_t *req)
 {
     struct verdict v = {0};
     struct err err = {0};
@@ -222,7 +222,7 @@ noreturn void worker_main(int fd)
     json_t *req;
     while ((req = message_receive(fd, UINT32_MAX))) {
         const json_t *votes = json_object_get(req, "votes");
-        json_t *reply = votes ? count_votes(votes) : answer(req);
+        json_t *reply = votes ? count_votes(votes) : judge_reply(req);
         int sent = message_send(fd, reply);
         json_decref(reply);
         json_decref(req);
