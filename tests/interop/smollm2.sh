@@ -7,7 +7,8 @@
 # PEER_PYTHON has llama_cpp and numpy, DATA is the folder of public data.  Works in the current folder, and called again
 # goes on where it stopped.
 #   perplexity   of the first 500 tokens of so many documents (4) of each domain of DATA/text
-#   gsm8k        greedy answers to the first problems (200) of DATA/gsm8k/test.jsonl, at most 200 tokens
+#   gsm8k        greedy answers to the first problems (200) of DATA/gsm8k/test.jsonl, at most 200 tokens, and which of
+#                them llama.cpp gives, too
 # llama.cpp runs twice: on our conversion to F32, where it computes what we compute, and on the file as it came,
 # where it rounds activations to 8 bits.
 set -eu
@@ -57,17 +58,12 @@ asked() {
         ground_truth: .answer, dataset: "gsm8k", stop_ids: [0, 2]}' |
         rollout-gen -q --model smol --precision fp32 --temperature 0 --max-tokens 200 --batch 32
 }
-answered() { # FILE: llama.cpp's answers in place of ours
-    jq -c '{tokens: .llama_ids}' "$1" | tok-decode -q --tokenizer smol >"$1.text"
-    paste -d '\n' ours.answers "$1.text" | jq -c '. as $r | input as $t | $r + {completion: $t.text}'
-}
 into ours.answers asked
-into f32.ids peer answer smol.gguf 200 16 <ours.answers
-into q4.ids peer answer "$gguf" 200 16 <ours.answers
-for f in f32 q4; do answered $f.ids >$f.answers; done
-for f in ours f32 q4; do
-    reward-verify -q $f.answers >$f.rewards
-    pass=$(model-eval -q --task pass gsm8k=$f.rewards | jq '.results.gsm8k["pass@1,none"]')
-    same=$(jq -rs --slurpfile other ours.answers '[., $other] | transpose | map(select(.[0].completion == .[1].completion)) | length' $f.answers)
-    echo "$f: pass@1 $pass, $same of $(wc -l <$f.answers) texts equal to ours"
+into f32.agrees peer agree smol.gguf <ours.answers
+into q4.agrees peer agree "$gguf" <ours.answers
+reward-verify -q ours.answers >ours.rewards
+echo "ours: pass@1 $(model-eval -q --task pass gsm8k=ours.rewards | jq '.results.gsm8k["pass@1,none"]')"
+for f in f32 q4; do # an answer of which it would have said every token itself is its own greedy answer
+    jq -rs --arg f $f '"llama.cpp, \($f): \(map(select(.llama_agrees == (.token_ids | length))) | length) of \(length) answers are its own;" +
+        " \(map(.llama_agrees) | add) of \(map(.token_ids | length) | add) tokens before the first difference"' $f.agrees
 done

@@ -2,6 +2,8 @@
 """What llama.cpp says and how likely it finds a text, for tests/interop/smollm2.sh.
 
     llama_answers.py score MODEL.gguf <lines >lines          llama_logprobs, those of token_ids
+    llama_answers.py agree MODEL.gguf <lines >lines          llama_agrees: so many of token_ids, from the first
+        on, are what it would have said itself (the likeliest); all of them: its greedy answer is this one
     llama_answers.py answer MODEL.gguf N SEQS <lines >lines  llama_ids: at most N greedy tokens after
         prompt_token_ids until one of stop_ids (which is left out), SEQS lines side by side
 
@@ -59,6 +61,14 @@ def score(row):
     return dict(row, llama_logprobs=out)
 
 
+def agree(row):
+    prompt, ids = row["prompt_token_ids"], row["token_ids"]
+    llama_cpp.llama_memory_clear(memory, True)
+    said = [int(x.argmax()) for x in decode([(t, p, 0) for p, t in enumerate((prompt + ids)[:-1])])[len(prompt) - 1:]]
+    same = [a == b for a, b in zip(said, ids)] + [False]
+    return dict(row, llama_agrees=same.index(False))
+
+
 def answer(rows):
     """Each row's answer; all of them a token further at a time."""
     llama_cpp.llama_memory_clear(memory, True)
@@ -80,9 +90,9 @@ def answer(rows):
     return [dict(row, llama_ids=ids) for row, ids in zip(rows, out)]
 
 
-if what == "score":
+if what != "answer":
     for line in sys.stdin:
-        print(json.dumps(score(json.loads(line))))
+        print(json.dumps({"score": score, "agree": agree}[what](json.loads(line))), flush=True)
 else:
     lines = [json.loads(line) for line in sys.stdin]
     for at in range(0, len(lines), seqs):
