@@ -61,6 +61,7 @@ solve() {
 }
 
 finals() {
+    [ -s code.json ] || { echo "$0: no code.json: first the step 'solve'" >&2; exit 1; }
     for s in $seeds; do
         mkdir -p "final-$s"
         cp swarm/sources.jsonl "final-$s/"
