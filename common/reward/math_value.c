@@ -2,6 +2,7 @@
 #include "reward/math_value.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reward/math_eval.h"
@@ -30,6 +31,17 @@ static void add_name(struct contents *c, const char *name)
         c->too_many = true;
     else
         c->env.name[c->env.n++] = name;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* So that (b, a) is compared at the points of (a, b). */
+static void sort_names(struct contents *c)
+{
+    qsort(c->env.name, (size_t)c->env.n, sizeof *c->env.name, by_name);
 }
 
 static bool has_name(const struct math_node *m)
@@ -91,10 +103,16 @@ static enum math_relation rational_compare(const struct math_node *a, const stru
     return r;
 }
 
-/* log2 of the size of the difference's ball, or +infinity; *apart: the balls do not meet. */
+/* Two balls. */
+struct meeting {
+    enum math_domain domain;
+    bool apart; /* they do not meet */
+    bool zeros; /* both are exactly 0 */
+};
+
+/* log2 of the size of the difference's ball, or +infinity. */
 static double difference(const struct math_node *a, const struct math_node *b,
-                         const struct math_env *env, slong bits, bool *apart,
-                         enum math_domain *domain)
+                         const struct math_env *env, slong bits, struct meeting *meet)
 {
     acb_t x, y;
     mag_t size;
@@ -103,11 +121,11 @@ static double difference(const struct math_node *a, const struct math_node *b,
     acb_init(y);
     mag_init(size);
     enum math_domain da = math_ball(a, env, bits, x), db = math_ball(b, env, bits, y);
-    *domain = da > db ? da : db;
-    *apart = false;
-    if (*domain != MATH_UNDEFINED) {
+    *meet = (struct meeting){.domain = da > db ? da : db};
+    if (meet->domain != MATH_UNDEFINED) {
+        meet->zeros = acb_is_zero(x) && acb_is_zero(y);
         acb_sub(x, x, y, bits);
-        *apart = !acb_contains_zero(x);
+        meet->apart = !acb_contains_zero(x);
         acb_get_mag(size, x);
         log2 = mag_is_zero(size) ? -INFINITY : mag_get_d_log2_approx(size) + 1;
     }
@@ -134,15 +152,14 @@ static double zero_bits(const struct math_node *a, const struct math_node *b,
 static enum math_relation ball_compare(const struct math_node *a, const struct math_node *b,
                                        const struct math_env *env, const char **rule)
 {
-    enum math_domain domain;
-    bool apart;
+    struct meeting meet;
     double needed = 0;
     *rule = "ball";
     for (slong bits = FIRST_BITS; bits <= 4 * ALGEBRAIC_BITS; bits *= 4) {
-        double log2 = difference(a, b, env, bits, &apart, &domain);
-        if (domain == MATH_UNDEFINED)
+        double log2 = difference(a, b, env, bits, &meet);
+        if (meet.domain == MATH_UNDEFINED)
             return MATH_UNDECIDED;
-        if (apart)
+        if (meet.apart)
             return MATH_DIFFERENT;
         if (bits == FIRST_BITS)
             needed = zero_bits(a, b, env->effort);
@@ -199,40 +216,42 @@ static void choose_point(struct contents *c, int k, unsigned *state)
 /* Is it the same at this point?  Where either side leaves the reals that they differ proves
  * nothing: their branches may be chosen differently. */
 static enum math_relation point_compare(const struct math_node *a, const struct math_node *b,
-                                        const struct contents *c)
+                                        const struct contents *c, struct meeting *meet)
 {
-    enum math_domain domain;
-    bool apart;
     for (slong bits = FIRST_BITS; bits <= BALL_BITS; bits *= 4) {
-        double log2 = difference(a, b, &c->env, bits, &apart, &domain);
-        if (domain == MATH_UNDEFINED)
+        double log2 = difference(a, b, &c->env, bits, meet);
+        if (meet->domain == MATH_UNDEFINED)
             return MATH_UNDECIDED;
-        if (apart)
-            return domain == MATH_REAL || c->imaginary ? MATH_DIFFERENT : MATH_UNDECIDED;
+        if (meet->apart)
+            return meet->domain == MATH_REAL || c->imaginary ? MATH_DIFFERENT : MATH_UNDECIDED;
         if (log2 < -64)
             return MATH_SAME;
     }
     return MATH_UNDECIDED;
 }
 
+/* Zeros say little: a binomial coefficient is 0 at most points, and where it is not the other side may
+ * have no value.  They count if there is nothing else. */
 static enum math_relation points_compare(const struct math_node *a, const struct math_node *b,
                                          struct contents *c)
 {
     unsigned state = 20251125;
-    int same = 0;
+    int same = 0, zeros = 0;
+    struct meeting meet;
     enum math_relation r = MATH_SAME;
     for (int i = 0; i < c->env.n; i++)
         acb_init(&c->env.value[i]);
     for (int k = 0; k < 2 * N_POINTS && r != MATH_DIFFERENT; k++) {
         choose_point(c, k, &state);
-        r = point_compare(a, b, c);
-        same += r == MATH_SAME;
+        r = point_compare(a, b, c, &meet);
+        same += r == MATH_SAME && !meet.zeros;
+        zeros += r == MATH_SAME && meet.zeros;
     }
     for (int i = 0; i < c->env.n; i++)
         acb_clear(&c->env.value[i]);
     if (r == MATH_DIFFERENT)
         return r;
-    return same >= NEEDED_POINTS ? MATH_SAME : MATH_UNDECIDED;
+    return same >= NEEDED_POINTS || zeros == 2 * N_POINTS ? MATH_SAME : MATH_UNDECIDED;
 }
 
 enum math_relation math_value_compare(const struct math_node *a, const struct math_node *b,
@@ -248,6 +267,7 @@ enum math_relation math_value_compare(const struct math_node *a, const struct ma
         return MATH_UNDECIDED;
     if (c.env.n == 0)
         return number_compare(a, b, &c, rule);
+    sort_names(&c);
     *rule = "points";
     enum math_relation r = points_compare(a, b, &c);
     if (r == MATH_DIFFERENT && c.log) {
@@ -320,6 +340,7 @@ enum math_relation math_ratio_compare(const struct math_node *const a[2],
     }
     if (c.too_many || c.other || c.env.n == 0)
         return MATH_UNDECIDED;
+    sort_names(&c);
     for (int i = 0; i < c.env.n; i++)
         acb_init(&c.env.value[i]);
     enum math_relation r = ratios_agree(a, b, &c, any_sign);
