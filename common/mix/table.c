@@ -11,7 +11,6 @@
 #include "data/stream.h"
 
 enum { MAX_COLUMNS = 10000 };
-static const size_t MAX_BYTES = (size_t)1 << 30;
 
 /* One pass over the bytes; `line` counts for messages. */
 struct scan {
@@ -186,16 +185,9 @@ static int read_bytes(const char *path, struct strbuf *bytes, char **name, struc
     if (!in)
         return -1;
     *name = xstrdup(stream_name(in));
-    ssize_t got;
-    do {
-        strbuf_reserve(bytes, 65536);
-        got = stream_read(in, bytes->buf + bytes->len, 65536, err);
-        bytes->len += got > 0 ? (size_t)got : 0;
-        if (bytes->len > MAX_BYTES)
-            got = err_set(err, "%s: more than %zu bytes", *name, MAX_BYTES);
-    } while (got > 0);
+    int rc = stream_read_all(in, bytes, err);
     stream_close(in);
-    return got < 0 ? -1 : 0;
+    return rc;
 }
 
 int table_read(struct table *t, const char *path, struct err *err)

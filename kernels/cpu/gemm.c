@@ -76,6 +76,7 @@ static void store_panel(const struct gemm *g, const float *c, int64_t m0, int64_
                         int np)
 {
     float bias[WIDE * NR], line[WIDE * NR], old[WIDE * NR];
+    /* np is at most WIDE, which the compiler has to be told */
     const int64_t width = min_i64(np, WIDE) * NR, n = min_i64(width, g->N - n0);
     if (g->bias)
         load_floats(bias, g->bias, g->w, n0, n);

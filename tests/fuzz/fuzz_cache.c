@@ -10,22 +10,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "reward/verdict_cache.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static struct verdict_cache *open_cache(const char *dir)
 {
     struct err err = {0};
     struct verdict_cache *c = verdict_cache_open(dir, &err);
-    require(c != NULL, err.text);
+    require_that(c != NULL, "%s\n", err.text);
     return c;
 }
 
@@ -44,8 +37,8 @@ static struct verdict_key first_key(const uint8_t *data, size_t size)
 static void check_has(struct verdict_cache *c, struct verdict_key key)
 {
     struct verdict v = {0};
-    require(verdict_cache_get(c, key, &v) && v.score == 0.25 && strcmp(v.rule, "r") == 0,
-            "what was put in is not found");
+    require_that(verdict_cache_get(c, key, &v) && v.score == 0.25 && strcmp(v.rule, "r") == 0,
+                 "what was put in is not found\n");
     verdict_release(&v);
 }
 
@@ -57,17 +50,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
     if (!*path) {
         log_init("fuzz", LOG_WARN);
-        require(mkdtemp(dir) != NULL, "no folder");
+        require_that(mkdtemp(dir) != NULL, "no folder\n");
         snprintf(path, sizeof path, "%s/verdicts", dir);
     }
     FILE *f = fopen(path, "we");
-    require(f && fwrite(data, 1, size, f) == size && fclose(f) == 0, "cannot write");
+    require_that(f && fwrite(data, 1, size, f) == size && fclose(f) == 0, "cannot write\n");
     struct verdict_cache *c = open_cache(dir);
     struct verdict_key key = first_key(data, size);
     if (verdict_cache_get(c, key, &v)) {
         verdict_release(&v);
     } else {
-        require(verdict_cache_put(c, key, &put, &err) == 0, err.text);
+        require_that(verdict_cache_put(c, key, &put, &err) == 0, "%s\n", err.text);
         check_has(c, key);
         struct verdict_cache *other = open_cache(dir);
         check_has(other, key);

@@ -4,24 +4,16 @@
  *   what the right sides print passes where it has a line for each of them
  * Build and run with tests/fuzz/run.sh. */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "reward/code_internal.h"
+#include "tests/fuzz/require.h"
 
 #define MAX_TESTS 8
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static bool inside(const struct span *s, const char *text)
 {
@@ -33,8 +25,8 @@ static int passed(const struct code_task *t, const struct code_assertions *all,
 {
     struct code_outcome o = {0};
     code_assertions_compare(t, all, got, want, &o);
-    require(o.n_passed >= 0 && o.n_passed <= t->n_tests && o.n_run == t->n_tests, "count");
-    require((o.n_passed < t->n_tests) == (o.decided != NULL), "a failure without its reason");
+    require_that(o.n_passed >= 0 && o.n_passed <= t->n_tests && o.n_run == t->n_tests, "count\n");
+    require_that((o.n_passed < t->n_tests) == (o.decided != NULL), "a failure without its reason\n");
     strbuf_release(&o.detail);
     return o.n_passed;
 }
@@ -78,17 +70,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     strbuf_adds(&got, one);
     strbuf_adds(&want, two);
     int rc = code_assertions_read(&t, &all, &err);
-    require(rc == 0 || err.set, "no reason");
+    require_that(rc == 0 || err.set, "no reason\n");
     for (int i = 0; i < all.n; i++) {
         const struct code_assertion *a = &all.items[i];
-        require(a->test >= 0 && a->test < t.n_tests && inside(&a->left, tests[a->test]) &&
-                    inside(&a->right, tests[a->test]),
-                "a side outside its test");
+        require_that(a->test >= 0 && a->test < t.n_tests && inside(&a->left, tests[a->test]) &&
+                         inside(&a->right, tests[a->test]),
+                     "a side outside its test\n");
     }
     if (rc == 0) {
-        require(passed(&t, &all, &got, &want) == passed(&t, &all, &want, &got), "one direction");
+        require_that(passed(&t, &all, &got, &want) == passed(&t, &all, &want, &got), "one direction\n");
         if (is_whole(&want, all.n))
-            require(passed(&t, &all, &want, &want) == t.n_tests, "not itself");
+            require_that(passed(&t, &all, &want, &want) == t.n_tests, "not itself\n");
     }
     for (int i = 0; i < t.n_tests; i++)
         free(parts[i]);

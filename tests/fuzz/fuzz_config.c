@@ -8,14 +8,9 @@
 #include "base/mem.h"
 #include "model/config_internal.h"
 #include "model/model.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void check_rope(const struct model_config *c)
 {

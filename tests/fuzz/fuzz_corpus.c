@@ -15,16 +15,11 @@
 #include "base/mem.h"
 #include "data/corpus.h"
 #include "data/jsonl.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char dir[] = "/tmp/fuzz_corpus.XXXXXX";
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static int take(void *self, const char *line, size_t n, struct err *err)
 {

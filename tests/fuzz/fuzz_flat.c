@@ -13,16 +13,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/flat.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char dir[] = "/tmp/fuzz_flat.XXXXXX";
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void put(const char *name, const uint8_t *bytes, size_t n)
 {

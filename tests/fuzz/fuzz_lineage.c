@@ -1,17 +1,11 @@
 /* fuzz_lineage.c - any text as lineage.json: refused with a reason, or printed as a tree that holds nothing a
  * terminal would obey.  Build and run with tests/fuzz/run.sh. */
-#include <stdlib.h>
 
 #include "data/utf8.h"
 #include "model/lineage_tree.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {

@@ -4,22 +4,14 @@
  *   what is printed is printed the same twice
  * Build and run with tests/fuzz/run.sh. */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "reward/mathtext.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool ok, const char *what, const char *a, const char *b)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "%s: '%s' and '%s'\n", what, a, b);
-    abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -33,14 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     math_judge(b, a, &ba);
     math_judge(a, b, &again);
     bool choice = strcmp(ab.rule, "choice") == 0 || strcmp(ba.rule, "choice") == 0;
-    require(choice || ab.equal == ba.equal, "one direction only", a, b);
-    require(ab.equal == again.equal && strcmp(ab.rule, again.rule) == 0 &&
+    require_that(choice || ab.equal == ba.equal, "one direction only: '%s' and '%s'\n", a, b);
+    require_that(ab.equal == again.equal && strcmp(ab.rule, again.rule) == 0 &&
                 !ab.parsed == !again.parsed &&
-                (!ab.parsed || strcmp(ab.parsed, again.parsed) == 0),
-            "another verdict", a, b);
+                (!ab.parsed || strcmp(ab.parsed, again.parsed) == 0), "another verdict: '%s' and '%s'\n", a, b);
     math_result_release(&again);
     math_judge(a, a, &again);
-    require(again.equal || strcmp(again.rule, "empty") == 0, "not itself", a, a);
+    require_that(again.equal || strcmp(again.rule, "empty") == 0, "not itself: '%s' and '%s'\n", a, a);
     math_result_release(&ab);
     math_result_release(&ba);
     math_result_release(&again);

@@ -18,16 +18,11 @@
 #include "mix/forest.h"
 #include "mix/sources.h"
 #include "mix/surrogates.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char dir[] = "/tmp/fuzz_mix.XXXXXX";
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void read_tree(const char *text)
 {

@@ -7,14 +7,9 @@
 #include "base/mem.h"
 #include "reward/verifier_exec.h"
 #include "reward/verifier_judge.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void ask_judge(const char *text, size_t n, bool list)
 {

@@ -5,14 +5,9 @@
 
 #include "base/mem.h"
 #include "data/safetensors.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void check_same(const struct st_file *a, const struct st_file *b)
 {

@@ -8,17 +8,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/tokenizer.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "generation_config.json"};
 static char dir[] = "/tmp/fuzz_tokenizer.XXXXXX";
-
-static void require(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static void encode(const struct tokenizer *t, const char *text, size_t n, unsigned flags)
 {

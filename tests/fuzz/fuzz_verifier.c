@@ -7,32 +7,24 @@
  *   a verdict survives the way to a worker and back
  * Build and run with tests/fuzz/run.sh. */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "data/response.h"
 #include "reward/verifier.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool ok, const char *what, const char *name)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "%s: %s\n", name, what);
-    abort();
-}
 
 static void check_round_trip(const char *name, const struct verdict *v)
 {
     json_t *obj = verdict_to_json(v), *again;
     struct verdict back = {0};
     struct err err = {0};
-    require(verdict_from_json(obj, &back, &err) == 0, err.text, name);
+    require_that(verdict_from_json(obj, &back, &err) == 0, "%s: %s\n", name, err.text);
     again = verdict_to_json(&back);
-    require(json_equal(obj, again), "changed on its way", name);
+    require_that(json_equal(obj, again), "%s: changed on its way\n", name);
     json_decref(obj);
     json_decref(again);
     verdict_release(&back);
@@ -44,8 +36,8 @@ static int judge(const struct verifier *v, const struct answer *a, const json_t 
     struct verdict out = {0};
     struct err err = {0};
     int rc = v->judge(a, truth, &out, &err);
-    require(rc == 0 || (rc < 0 && err.set), "no reason", v->name);
-    require(rc < 0 || (out.score >= 0 && out.score <= 1), "score", v->name);
+    require_that(rc == 0 || (rc < 0 && err.set), "%s: no reason\n", v->name);
+    require_that(rc < 0 || (out.score >= 0 && out.score <= 1), "%s: score\n", v->name);
     if (rc == 0)
         check_round_trip(v->name, &out);
     *score = rc == 0 ? out.score : -1;
@@ -59,14 +51,14 @@ static void judge_record(const struct verifier *v, const json_t *record)
     struct err err = {0};
     const json_t *truth = json_object_get(record, "ground_truth");
     if (response_read(record, &r, &err) < 0) {
-        require(err.set, "no reason", "response");
+        require_that(err.set, "response: no reason\n");
         return;
     }
     struct answer a = {r.answer, r.text, r.think_opened, record};
     double one, two;
     if (truth || !v->needs_truth) {
         int rc = judge(v, &a, truth, &one);
-        require(rc == judge(v, &a, truth, &two) && one == two, "another verdict", v->name);
+        require_that(rc == judge(v, &a, truth, &two) && one == two, "%s: another verdict\n", v->name);
     }
     response_release(&r);
 }
