@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define OPS_ABI 3
+#define OPS_ABI 4
 
 enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F64 };
 
@@ -186,41 +186,45 @@ struct attention_backward_args {
     double scale;
 };
 
-/* A KV cache of one layer: n_slots sequences of up to max_len positions, in a layout of the
+/* A KV cache of one layer, in pages of KV_PAGE positions (Kwon et al., arXiv:2309.06180), in a layout of the
  * backend's own, kv_cache_bytes() long. */
+#define KV_PAGE 64
 struct kv_shape {
-    int64_t n_slots, max_len, n_kv_heads, head_dim;
+    int64_t n_pages, n_kv_heads, head_dim;
 };
-/* Writes row i of k and v at (slot[i], pos[i]).  A slot is filled in ascending positions: writing
- * one may clear those after it.  Of a backend with graphs, whose calls have fixed numbers of rows, a
+/* Where sequences are: position p of slot s in page pages[s * slot_pages + p / KV_PAGE], as its p % KV_PAGE.  A
+ * page may be in more than one slot, and is only read then. */
+struct kv_table {
+    const int32_t *pages; /* [n_slots, slot_pages]; what lies past a slot's positions is not looked at */
+    int64_t n_slots, slot_pages;
+};
+/* Writes row i of k and v at (slot[i], pos[i]).  A page is filled in ascending positions: writing one may
+ * clear those after it.  Of a backend with graphs, whose calls have fixed numbers of rows, a
  * row with slot[i] < 0 is none, here and in attention_cached: nothing is read or written. */
 struct kv_append_args {
     void *cache;
     struct kv_shape shape;
+    struct kv_table table;
     const void *k, *v; /* row i at k + i * kv_stride, W */
     const int32_t *slot, *pos; /* [n] */
     int64_t n, kv_stride;
 };
-/* The unit in which positions are stored: a copy begins, and a shared prefix ends, at a multiple. */
-#define KV_BLOCK 16
-/* Copies positions [first, len) of slot src to slot dst. */
+/* Copies page src to page dst. */
 struct kv_copy_args {
     void *cache;
     struct kv_shape shape;
     int32_t src, dst;
-    int64_t first, len;
 };
 /* Row i attends to positions 0..pos[i] (or the window) of slot[i]; its own k and v have been
- * appended.  Bitwise equal to attention() over the same sequence. */
+ * appended.  Bitwise equal to attention() over the same sequence.  Rows that begin with the same pages may read
+ * them together. */
 struct attention_cached_args {
     void *out;         /* [n, n_heads * head_dim] W */
     const void *q;     /* row i at q + i * q_stride, W */
     const void *cache;
     struct kv_shape shape;
+    struct kv_table table;
     const int32_t *slot, *pos; /* [n] */
-    /* [n] where row i's positions before prefix_len[i], at most pos[i], are instead of in its own
-     * slot; or NULL.  Rows with the same prefix read it together. */
-    const int32_t *prefix_slot, *prefix_len;
     int64_t n, n_heads, q_stride, window;
     double scale;
 };

@@ -15,8 +15,8 @@ static const struct tool tool = {
 
 static void check_options(const struct distill_options *o)
 {
-    static const char *const local_only[] = {"batch", "max-length", "template", "device", "precision",
-                                             "weights"};
+    static const char *const local_only[] = {"batch", "kv-memory", "max-length", "template", "device",
+                                             "precision", "weights"};
     static const char *const remote_only[] = {
         "endpoint-model", "concurrency",  "api-key-env",     "api-key-file",  "retries",
         "retry-wait",     "connect-timeout", "timeout",      "stall-timeout", "max-response-bytes",
@@ -61,6 +61,8 @@ int main(int argc, char **argv)
         OPT_FLAG(0, "unordered", &o.unordered, "write answers as they come"),
         OPT_GROUP("With --model"),
         OPT_INT(0, "batch", &o.batch, "N", "sequences at once", 1, 65536),
+        OPT_INT(0, "kv-memory", &o.kv_mib, "MIB", "most memory for keys and values (0: all that they can use)", 0,
+                1e9),
         OPT_INT(0, "max-length", &o.max_length, "N", "tokens of prompt and answer (0: the model's)", 0, 1e9),
         OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),

@@ -45,6 +45,8 @@ int main(int argc, char **argv)
         OPT_ENUM(0, "template", &o.tpl, "NAME", "auto, chatml, chatml-think or plain",
                  chat_template_names),
         OPT_INT(0, "batch", &o.batch, "N", "most sequences that run at once", 1, 65536),
+        OPT_INT(0, "kv-memory", &o.kv_mib, "MIB", "most memory for keys and values (0: all that they can use)", 0,
+                1e9),
         OPT_GROUP("Sampling"),
         OPT_INT('n', "group", &o.group, "G", "completions of each prompt", 1, 1e6),
         OPT_INT(0, "max-tokens", &o.max_tokens, "N", "most tokens of a completion", 1, 1e9),

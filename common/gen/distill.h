@@ -25,6 +25,7 @@ struct distill_options {
     struct model_options device;
     int tpl; /* enum chat_template */
     int64_t batch, max_length;
+    int64_t kv_mib; /* MiB, most for keys and values; 0 = all that they can use */
     struct sampling sampling;
     int64_t max_tokens, samples;
     uint64_t seed;

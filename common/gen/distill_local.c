@@ -179,5 +179,8 @@ int teacher_open_local(struct teacher *t, const struct distill_options *o, struc
         return -1;
     collect_stop_ids(l);
     l->engine = engine_new(l->model, o->batch, o->max_length, err);
-    return l->engine ? 0 : -1;
+    if (!l->engine)
+        return -1;
+    engine_limit_cache(l->engine, (size_t)o->kv_mib << 20);
+    return 0;
 }

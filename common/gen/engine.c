@@ -4,7 +4,7 @@
  * in its slot.  Every step feeds the positions that are not, newest last, and the
  * row of the last known token gives the logits of the next.  So decoding, chunked
  * prompts, samples that start from another's cache, and sequences that start
- * again after the cache has grown are one case.
+ * again after they gave up their pages or the cache has grown are one case.
  */
 #include "gen/engine_internal.h"
 
@@ -119,13 +119,10 @@ void engine_free(struct engine *e)
         prompt_unref(e->slots[i].prompt);
     for (int i = 0; i < e->n_samplers; i++)
         sampler_release(&e->samplers[i]);
-    if (e->cache)
-        kv_cache_free(e->cache);
+    kv_cache_free(e->cache);
     free(e->rows.tokens);
     free(e->rows.slot);
     free(e->rows.pos);
-    free(e->rows.prefix_slot);
-    free(e->rows.prefix_len);
     free(e->rows.out_rows);
     free(e->rows.out_seq);
     free(e->logits);
@@ -190,18 +187,20 @@ int engine_submit(struct engine *e, const struct gen_request *r, struct err *err
     if (s->req.max_tokens > e->max_len - r->n_prompt)
         s->req.max_tokens = e->max_len - r->n_prompt;
     make_room(e);
+    s->number = e->submitted++;
     e->seqs[e->tail++] = s;
+    e->waiting++;
     return 0;
 }
 
 bool engine_busy(const struct engine *e)
 {
-    return e->running > 0 || e->start < e->tail;
+    return e->running > 0 || e->waiting > 0;
 }
 
 int64_t engine_waiting(const struct engine *e)
 {
-    return e->tail - e->start;
+    return e->waiting;
 }
 
 int64_t engine_running(const struct engine *e)
@@ -212,6 +211,16 @@ int64_t engine_running(const struct engine *e)
 int64_t engine_tokens(const struct engine *e)
 {
     return e->tokens_made;
+}
+
+int64_t engine_preempted(const struct engine *e)
+{
+    return e->preempted;
+}
+
+void engine_limit_cache(struct engine *e, size_t bytes)
+{
+    e->cache_bytes = bytes;
 }
 
 void engine_set_version(struct engine *e, int32_t version)
@@ -246,7 +255,7 @@ bool engine_next(struct engine *e, struct gen_result *out)
 
 /* One step. */
 
-static void add_row(struct rows *r, int32_t token, int64_t slot, int64_t pos, const struct slot *of)
+static void add_row(struct rows *r, int32_t token, int64_t slot, int64_t pos)
 {
     if (r->n == r->cap) {
         r->cap = r->cap ? 2 * r->cap : 256;
@@ -254,14 +263,9 @@ static void add_row(struct rows *r, int32_t token, int64_t slot, int64_t pos, co
         r->tokens = xreallocarray(r->tokens, cap, sizeof *r->tokens);
         r->slot = xreallocarray(r->slot, cap, sizeof *r->slot);
         r->pos = xreallocarray(r->pos, cap, sizeof *r->pos);
-        r->prefix_slot = xreallocarray(r->prefix_slot, cap, sizeof *r->prefix_slot);
-        r->prefix_len = xreallocarray(r->prefix_len, cap, sizeof *r->prefix_len);
     }
     r->tokens[r->n] = token;
     r->slot[r->n] = (int32_t)slot;
-    r->prefix_slot[r->n] = (int32_t)of->prefix_slot;
-    r->prefix_len[r->n] = (int32_t)of->prefix_len;
-    r->prefixes |= of->prefix_len > 0;
     r->pos[r->n++] = (int32_t)pos;
 }
 
@@ -276,37 +280,55 @@ static void add_out_row(struct rows *r, struct sequence *s)
     r->out_seq[r->n_out++] = s;
 }
 
-/* Feeds a sequence's uncached positions, at most *prompt_rows of them beyond the last. */
-static void add_sequence_rows(struct engine *e, struct sequence *s, int64_t *prompt_rows)
+static int64_t uncached(const struct sequence *s)
 {
-    int64_t length = s->prompt->n + s->n_tokens, left = length - s->cached, n = left;
-    if (left > 1) {
-        n = left < *prompt_rows ? left : *prompt_rows;
+    return s->prompt->n + s->n_tokens - s->cached;
+}
+
+/* A sequence's uncached positions, at most *prompt_rows of them beyond the last. */
+static int64_t rows_now(const struct sequence *s, int64_t *prompt_rows)
+{
+    int64_t n = uncached(s);
+    if (n > 1) {
+        n = n < *prompt_rows ? n : *prompt_rows;
         *prompt_rows -= n;
     }
-    for (int64_t i = 0; i < n; i++)
-        add_row(&e->rows, token_at(s, s->cached + i), s->slot, s->cached + i, &e->slots[s->slot]);
-    s->cached += n;
+    return n;
+}
+
+static void add_sequence_rows(struct engine *e, struct sequence *s)
+{
+    const bool all = s->planned == uncached(s);
     struct slot *slot = &e->slots[s->slot];
+    for (int64_t i = 0; i < s->planned; i++)
+        add_row(&e->rows, token_at(s, s->cached + i), s->slot, s->cached + i);
+    s->cached += s->planned;
     int64_t prompt_part = s->cached < s->prompt->n ? s->cached : s->prompt->n;
     if (slot->prompt_cached < prompt_part)
         slot->prompt_cached = prompt_part;
-    if (n == left)
+    if (all)
         add_out_row(&e->rows, s);
 }
 
 /* Prompts only advance after every copy is made: a copy must not see rows of this step, which are
- * not in the cache yet. */
+ * not in the cache yet.  And rows are only made when all have their pages: who gets some last may have them
+ * from one who had been planned. */
 static void plan_rows(struct engine *e, bool *ready)
 {
     int64_t prompt_rows = PROMPT_ROWS;
     e->rows.n = e->rows.n_out = 0;
-    e->rows.prefixes = false;
     for (int64_t i = 0; i < e->n_slots; i++)
         ready[i] = e->slots[i].seq && share_prompt(e, e->slots[i].seq);
+    for (int64_t i = 0; i < e->n_slots; i++) {
+        struct sequence *s = e->slots[i].seq;
+        if (!s || !ready[i])
+            continue;
+        s->planned = rows_now(s, &prompt_rows);
+        get_pages(e, s, s->cached + s->planned);
+    }
     for (int64_t i = 0; i < e->n_slots; i++)
-        if (ready[i])
-            add_sequence_rows(e, e->slots[i].seq, &prompt_rows);
+        if (e->slots[i].seq && ready[i])
+            add_sequence_rows(e, e->slots[i].seq);
 }
 
 static void reserve_draws(struct engine *e, int64_t n)
@@ -401,8 +423,6 @@ int engine_step(struct engine *e, struct err *err)
     free(ready);
     struct rows *r = &e->rows;
     struct cached_rows call = {.n = r->n, .tokens = r->tokens, .slot = r->slot, .pos = r->pos,
-                               .prefix_slot = r->prefixes ? r->prefix_slot : NULL,
-                               .prefix_len = r->prefixes ? r->prefix_len : NULL,
                                .n_out = r->n_out, .out_rows = r->out_rows};
     if (model_forward_cached(e->m, e->cache, &call, err) < 0)
         return -1;

@@ -2,7 +2,7 @@
  *
  * Requests wait in order; a finished sequence's slot goes to the next one at
  * once.  Neighbouring requests with the same prompt share it: it is run once and
- * its cache copied.  Tokens and log-probabilities of a request depend on the
+ * read by all.  Tokens and log-probabilities of a request depend on the
  * request alone (batch invariance of the ops), so any --batch gives the same
  * bytes.
  *
@@ -58,7 +58,7 @@ struct memory_plan engine_memory_plan(struct model *m, const struct engine_load 
 
 struct engine;
 /* max_len: most positions of a sequence, prompt included; 0 = the model's max_seq_len.  The cache
- * starts small and grows to what the requests need. */
+ * starts small and grows to what the requests need, or to what the device has: then sequences wait for each other. */
 struct engine *engine_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err);
 /* Fails if the prompt is empty, too long, or holds ids outside the vocabulary. */
 int engine_submit(struct engine *e, const struct gen_request *r, struct err *err) WARN_UNUSED;
@@ -72,6 +72,10 @@ bool engine_next(struct engine *e, struct gen_result *out);
  * cache. */
 void engine_set_version(struct engine *e, int32_t version);
 int64_t engine_tokens(const struct engine *e); /* generated so far */
+/* Most memory for keys and values, before the first step; 0 = as much as the sequences can use.  The longest
+ * sequence must fit; the results are the same. */
+void engine_limit_cache(struct engine *e, size_t bytes);
+int64_t engine_preempted(const struct engine *e); /* times that a sequence gave up its place, and started again */
 void engine_free(struct engine *e);
 
 #endif

@@ -22,7 +22,9 @@ struct sequence {
     struct prompt *prompt;
     int32_t *stop_ids;
     enum sequence_state state;
+    int64_t number; /* of the submission */
     int64_t slot, cached;
+    int64_t planned; /* rows in this step */
     int64_t n_tokens, cap;
     int32_t *tokens, *versions;
     float *logprobs;
@@ -36,15 +38,11 @@ struct slot {
     struct prompt *prompt; /* or NULL */
     int64_t prompt_cached; /* of the prompt's positions */
     int32_t version;       /* of the weights they were computed with */
-    /* Whole blocks of the prompt are not copied from a neighbour but read there: seq's positions
-     * before prefix_len are in slot prefix_slot, whose `lent` counts such readers. */
-    int64_t prefix_slot, prefix_len, lent;
 };
 
 struct rows {
     int64_t n, cap, n_out, out_cap;
-    int32_t *tokens, *slot, *pos, *prefix_slot, *prefix_len;
-    bool prefixes; /* some row has one */
+    int32_t *tokens, *slot, *pos;
     int32_t *out_rows;
     struct sequence **out_seq;
 };
@@ -53,11 +51,12 @@ struct engine {
     struct model *m;
     struct kv_cache *cache;
     int64_t n_slots, cache_len, max_len;
+    size_t cache_bytes; /* most that the cache may have, 0 = as much as it can use */
     struct slot *slots;
-    /* seqs[head..tail) in submission order; [start..tail) have not started */
+    /* seqs[head..tail) in submission order; those that wait are in [start..tail) */
     struct sequence **seqs;
     int64_t head, start, tail, cap;
-    int64_t running, tokens_made;
+    int64_t waiting, running, submitted, preempted, tokens_made;
     int32_t version;
     struct rows rows;
     struct sampler *samplers; /* [n_samplers] one a thread */
@@ -78,14 +77,17 @@ static inline struct prompt *prompt_ref(struct prompt *p)
 
 void prompt_unref(struct prompt *p);
 
-/* -- engine_slot.c: which sequence is in which slot of the cache, and who reads whose prompt -- */
+/* -- engine_slot.c: which sequence is in which slot of the cache, and who has its pages -- */
 
 /* Positions of the slots of a cache that has to hold `need`: doubled from what there is (0 = none). */
 int64_t engine_cache_len(int64_t have, int64_t need, int64_t max_len);
-/* Starts waiting sequences while there are free slots. */
+/* Starts waiting sequences while there are free slots, and pages for them. */
 int start_sequences(struct engine *e, struct err *err) WARN_UNUSED;
 /* False if the sequence should wait for a neighbour that is running the same prompt. */
 bool share_prompt(struct engine *e, struct sequence *s);
+/* Pages for the sequence's first len positions, if need be those of younger sequences, which then wait and
+ * start again; false if it is the youngest, and waits itself. */
+bool get_pages(struct engine *e, struct sequence *s, int64_t len);
 /* The sequence is done; what the slot holds may serve another. */
 void leave_slot(struct engine *e, struct sequence *s);
 

@@ -277,8 +277,9 @@ static int generate(struct rollout *r, struct err *err)
     }
     progress_end();
     weights_cost_report(&r->cost);
-    log_debug("%lld tokens, %.0f a second", (long long)engine_tokens(r->engine),
-              (double)engine_tokens(r->engine) / (seconds() - begin + 1e-9));
+    log_debug("%lld tokens, %.0f a second; %lld times a sequence gave up its place and started again",
+              (long long)engine_tokens(r->engine), (double)engine_tokens(r->engine) / (seconds() - begin + 1e-9),
+              (long long)engine_preempted(r->engine));
     return err->set ? -1 : 0;
 }
 
@@ -350,9 +351,12 @@ static int set_up(struct rollout *r, struct err *err)
     collect_stop_ids(r);
     stop_text_init(&r->stop_text, r->tokenizer, &o->stop);
     r->engine = engine_new(r->model, o->batch, 0, err);
-    if (r->engine && o->follow)
+    if (!r->engine)
+        return -1;
+    engine_limit_cache(r->engine, (size_t)o->kv_mib << 20);
+    if (o->follow)
         engine_set_version(r->engine, r->follow.version);
-    return r->engine ? 0 : -1;
+    return 0;
 }
 
 static void tear_down(struct rollout *r)

@@ -16,6 +16,7 @@ struct rollout_options {
     const char *model, *follow; /* one may be NULL */
     int precision, device, weights, tpl, swap; /* enums of their headers */
     int64_t group, max_tokens, batch, max_prompt_tokens;
+    int64_t kv_mib; /* MiB, most for keys and values; 0 = all that they can use */
     int64_t first_group; /* -1: where the trainer that is followed goes on, else 0 */
     struct sampling sampling;
     struct opt_list stop;

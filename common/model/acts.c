@@ -99,11 +99,9 @@ static void cut_acts(struct cutter *k, const struct model *m, struct acts *a)
 
     cut_layers(k, m, a);
     a->hidden = cut(k, a->rows, c->hidden_dim, w);
-    a->tokens = cut(k, a->rows, 1, 4); /* these five end to end: cached.c sends them as one */
+    a->tokens = cut(k, a->rows, 1, 4); /* these three end to end: cached.c sends them as one */
     a->positions = cut(k, a->rows, 1, 4);
     a->slots = cut(k, a->rows, 1, 4);
-    a->prefix_slot = cut(k, a->rows, 1, 4);
-    a->prefix_len = cut(k, a->rows, 1, 4);
     a->targets = cut(k, a->rows, 1, 4);
     a->uniform = cut(k, a->rows, 1, sizeof(double));
     a->head_x = cut(k, a->rows, c->dim, acc);
@@ -447,13 +445,19 @@ size_t model_block_bytes(const struct model *m, size_t bytes)
     return dev.ops->block_bytes && bytes > 0 && !m->state->opt.plan_gpu ? dev.ops->block_bytes(&dev, bytes) : bytes;
 }
 
+size_t model_room(const struct model *m)
+{
+    struct dev dev = m->dev;
+
+    return dev.ops->room ? dev.ops->room(&dev) : 0;
+}
+
 struct model_memory model_memory_plan(struct model *m, const struct model_use *use)
 {
     const struct model_config *c = &m->cfg;
     const size_t n = (size_t)m->n_elements;
     const bool trains = m->state->opt.trainable;
     const bool again = m->state->opt.recompute || use->recompute;
-    const struct kv_shape cache = {use->slots, use->cache_len, c->n_kv_heads, c->head_dim};
     const int64_t positions = use->longest > use->cache_len ? use->longest : use->cache_len;
     struct cutter packed = {0};
     struct model_memory p = {.weights = model_block_bytes(m, n * dtype_bytes(m->dev.dtype))};
@@ -468,7 +472,8 @@ struct model_memory model_memory_plan(struct model *m, const struct model_use *u
         p.logits = model_block_bytes(m, chunk_bytes(m, chunk_of(m, use->rows), &unused));
     }
     if (use->slots > 0)
-        p.kv_cache = model_block_bytes(m, kv_cache_bytes(m, &cache));
+        p.kv_cache = model_block_bytes(m, kv_cache_bytes(m, use->slots, use->cache_len,
+                                                         use->slots * kv_cache_pages(use->cache_len)));
     if (use->cached_rows > 0) {
         p.activations += model_block_bytes(m, acts_bytes(m, false, false, use->cached_rows));
         p.logits += model_block_bytes(m, row_logits_bytes(m, decoding_rows(m, use->out_rows)));

@@ -1,71 +1,9 @@
 /* cached.c - the forward with a key-value cache, for generation. */
 #include <string.h>
 
-#include "model/memory.h"
 #include "model/model_internal.h"
 
-void kv_cache_free(struct kv_cache *c)
-{
-    if (!c)
-        return;
-    if (c->memory)
-        c->m->dev.ops->free(&c->m->dev, c->memory);
-    free(c);
-}
-
-static size_t layer_bytes(const struct model *m, const struct kv_shape *shape)
-{
-    struct dev dev = m->dev;
-
-    return (dev.ops->kv_cache_bytes(&dev, shape) + 63) / 64 * 64;
-}
-
-size_t kv_cache_bytes(const struct model *m, const struct kv_shape *shape)
-{
-    return (size_t)m->cfg.n_layers * layer_bytes(m, shape);
-}
-
-struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err)
-{
-    static uint64_t serials;
-    struct kv_cache *c = xcalloc(1, sizeof(*c));
-
-    *c = (struct kv_cache){.m = m, .serial = ++serials,
-                           .shape = {n_slots, max_len, m->cfg.n_kv_heads, m->cfg.head_dim}};
-    if (max_len > m->cfg.max_seq_len) {
-        err_set(err, "a cache of %lld positions: the model has max_position_embeddings %lld",
-                (long long)max_len, (long long)m->cfg.max_seq_len);
-        goto fail;
-    }
-    c->memory = m->dev.ops->alloc(&m->dev, kv_cache_bytes(m, &c->shape));
-    if (!c->memory) {
-        memory_lack(m, kv_cache_bytes(m, &c->shape),
-                    "fewer sequences at once (--batch) or shorter ones (--max-tokens) need less", err);
-        err_prefix(err, "a key-value cache of %lld sequences of %lld tokens", (long long)n_slots,
-                   (long long)max_len);
-        goto fail;
-    }
-    for (int64_t i = 0; i < m->cfg.n_layers; i++)
-        c->layers[i] = (char *)c->memory + (size_t)i * layer_bytes(m, &c->shape);
-    if (rope_reserve(m, max_len, err) < 0)
-        goto fail;
-    return c;
-fail:
-    kv_cache_free(c);
-    return NULL;
-}
-
-void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t first, int64_t len)
-{
-    for (int64_t i = 0; i < c->m->cfg.n_layers; i++) {
-        struct kv_copy_args a = {.cache = c->layers[i], .shape = c->shape, .src = src, .dst = dst,
-                                 .first = first, .len = len};
-        c->m->dev.ops->kv_copy(&c->m->dev, &a);
-    }
-}
-
-static int check_rows(const struct model *m, const struct kv_cache *c, const struct cached_rows *r,
-                      struct err *err)
+static int check_rows(const struct model *m, struct kv_cache *c, const struct cached_rows *r, struct err *err)
 {
     if (r->n < 1)
         return err_set(err, "no rows to run");
@@ -73,17 +11,12 @@ static int check_rows(const struct model *m, const struct kv_cache *c, const str
         if (r->tokens[i] < 0 || r->tokens[i] >= m->cfg.vocab_size)
             return err_set(err, "token id %d is outside the model's vocabulary of %lld",
                            r->tokens[i], (long long)m->cfg.vocab_size);
-        if (r->slot[i] < 0 || r->slot[i] >= c->shape.n_slots || r->pos[i] < 0 ||
-            r->pos[i] >= c->shape.max_len)
+        if (r->slot[i] < 0 || r->slot[i] >= c->n_slots || r->pos[i] < 0 || r->pos[i] >= c->max_len)
             return err_set(err, "position %d of slot %d is outside the cache (%lld x %lld)",
-                           r->pos[i], r->slot[i], (long long)c->shape.n_slots,
-                           (long long)c->shape.max_len);
+                           r->pos[i], r->slot[i], (long long)c->n_slots, (long long)c->max_len);
+        if (!kv_cache_writes(c, r->slot[i], r->pos[i]))
+            return err_set(err, "position %d of slot %d has no page of its own in the cache", r->pos[i], r->slot[i]);
     }
-    for (int64_t i = 0; r->prefix_slot && i < r->n; i++)
-        if (r->prefix_slot[i] < 0 || r->prefix_slot[i] >= c->shape.n_slots || r->prefix_len[i] < 0 ||
-            r->prefix_len[i] > r->pos[i] || r->prefix_len[i] % KV_BLOCK != 0)
-            return err_set(err, "row %lld cannot have a prefix of %d positions in slot %d",
-                           (long long)i, r->prefix_len[i], r->prefix_slot[i]);
     for (int64_t i = 0; i < r->n_out; i++)
         if (r->out_rows[i] < 0 || r->out_rows[i] >= r->n)
             return err_set(err, "output row %d is not one of %lld rows", r->out_rows[i],
@@ -111,13 +44,13 @@ int64_t decoding_rows(const struct model *m, int64_t n)
 /* Tokens and places of r, and up to n of rows that are none. */
 static void upload_rows(struct model *m, struct acts *a, const struct cached_rows *r, int64_t n)
 {
-    const int32_t *from[] = {r->tokens, r->pos, r->slot, r->prefix_slot, r->prefix_len};
-    const int64_t n_arrays = r->prefix_slot ? 5 : 3, stride = a->positions - a->tokens;
-    const size_t bytes = (size_t)((n_arrays - 1) * stride + n) * sizeof(int32_t);
+    const int32_t *from[] = {r->tokens, r->pos, r->slot};
+    const int64_t stride = a->positions - a->tokens;
+    const size_t bytes = (size_t)(2 * stride + n) * sizeof(int32_t);
     int32_t *host = host_buffer(m, bytes);
 
     memset(host, 0, bytes);
-    for (int64_t k = 0; k < n_arrays; k++)
+    for (int64_t k = 0; k < 3; k++)
         memcpy(host + k * stride, from[k], (size_t)r->n * sizeof(int32_t));
     for (int64_t i = r->n; i < n; i++)
         host[2 * stride + i] = -1;
@@ -137,8 +70,7 @@ static void run_rows(struct model *m, struct acts *a, const struct rows *rows, c
 static void run_decoding(struct model *m, struct acts *a, const struct rows *rows)
 {
     struct dev *dev = &m->dev;
-    const uint64_t key = rows->cache->serial << 32 | (uint64_t)rows->n << 2 | (uint64_t)rows->prefixes << 1 |
-                         (uint64_t)m->state->exact;
+    const uint64_t key = rows->cache->serial << 32 | (uint64_t)rows->n << 1 | (uint64_t)m->state->exact;
     const enum graph_state state = dev->ops->graph_begin ? dev->ops->graph_begin(dev, key) : GRAPH_PLAIN;
 
     if (state != GRAPH_RAN)
@@ -154,12 +86,13 @@ int model_forward_cached(struct model *m, struct kv_cache *c, const struct cache
     struct acts *a = &s->cached;
     const bool decodes = is_decoding(r);
     const int64_t n = decodes ? decoding_rows(m, r->n) : r->n;
-    const struct rows rows = {.n = n, .cache = c, .prefixes = r->prefix_slot != NULL};
+    const struct rows rows = {.n = n, .cache = c};
 
     s->n_row_logits = 0;
     if (check_rows(m, c, r, err) < 0 || acts_reserve(m, a, n > r->n_out ? n : r->n_out, err) < 0 ||
         row_logits_reserve(m, decodes ? n : r->n_out, err) < 0)
         return -1;
+    kv_cache_upload_table(c);
     upload_rows(m, a, r, n);
     if (decodes)
         run_decoding(m, a, &rows);

@@ -92,15 +92,13 @@ static void attend_cached(struct model *m, const struct acts *acts, const struct
                           int64_t layer, const struct attention_args *a)
 {
     void *cache = r->cache->layers[layer];
-    struct kv_append_args append = {.cache = cache, .shape = r->cache->shape, .k = a->k, .v = a->v,
+    struct kv_append_args append = {.cache = cache, .shape = r->cache->shape, .table = r->cache->table,
+                                    .k = a->k, .v = a->v,
                                     .slot = acts->slots, .pos = acts->positions, .n = r->n,
                                     .kv_stride = a->kv_stride};
     struct attention_cached_args attend = {.out = a->out, .q = a->q, .cache = cache,
-                                           .shape = r->cache->shape, .slot = acts->slots,
-                                           .pos = acts->positions,
-                                           .prefix_slot = r->prefixes ? acts->prefix_slot : NULL,
-                                           .prefix_len = r->prefixes ? acts->prefix_len : NULL,
-                                           .n = r->n,
+                                           .shape = r->cache->shape, .table = r->cache->table,
+                                           .slot = acts->slots, .pos = acts->positions, .n = r->n,
                                            .n_heads = a->n_heads, .q_stride = a->q_stride,
                                            .window = a->window, .scale = a->scale};
 

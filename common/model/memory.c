@@ -74,7 +74,7 @@ static struct amount amount(size_t bytes)
 
 void memory_lack(struct model *m, size_t bytes, const char *advice, struct err *err)
 {
-    const size_t free = m->dev.ops->room ? m->dev.ops->room(&m->dev) : 0;
+    const size_t free = model_room(m);
 
     if (!free)
         err_set(err, "no memory on %s: %s are needed; %s", m->dev.name, amount(bytes).text, advice);

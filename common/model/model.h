@@ -99,6 +99,7 @@ struct model_memory {
     size_t weights, packed, gradients, activations, logits, kv_cache, tables, scratch, total;
 };
 size_t model_block_bytes(const struct model *m, size_t bytes); /* that an allocation takes */
+size_t model_room(const struct model *m); /* bytes that could be allocated; 0 = it cannot say */
 struct model_memory model_memory_plan(struct model *m, const struct model_use *use);
 /* Makes room for such calls now, on a device with memory of its own: then none of them allocates. */
 int model_prepare(struct model *m, const struct model_use *use, struct err *err) WARN_UNUSED;
@@ -116,20 +117,27 @@ int model_backward(struct model *m, const struct batch *b, const float *dlogprob
 void model_zero_grads(struct model *m);
 
 /* ---- cached forward, for generation ---- */
+/* n_slots sequences of up to max_len positions, in pages of KV_PAGE (kernels/ops.h) that they take as they grow. */
 struct kv_cache;
-struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, struct err *err);
+/* n_pages 0: as many as all slots can fill. */
+struct kv_cache *kv_cache_new(struct model *m, int64_t n_slots, int64_t max_len, int64_t n_pages, struct err *err);
 void kv_cache_free(struct kv_cache *c);
-/* Positions [first, len) of a slot to another, in all layers; first is a multiple of KV_BLOCK. */
-void kv_cache_copy(struct kv_cache *c, int32_t src, int32_t dst, int64_t first, int64_t len);
+int64_t kv_cache_pages(int64_t len); /* that hold so many positions of a sequence */
+size_t kv_cache_page_bytes(const struct model *m); /* of all layers */
+int64_t kv_cache_free_pages(const struct kv_cache *c);
+/* Gives the slot pages for its first len positions; false if so many are not free, and then none. */
+bool kv_cache_extend(struct kv_cache *c, int64_t slot, int64_t len);
+/* Takes back the slot's pages after those of its first len positions. */
+void kv_cache_cut(struct kv_cache *c, int64_t slot, int64_t len);
+/* The first len positions of src become those of dst, which has no page: whole pages are read by both from then
+ * on, and what is left is copied.  False if no page is free for that. */
+bool kv_cache_share(struct kv_cache *c, int64_t src, int64_t dst, int64_t len);
 /* Runs n rows (any mix of prompt chunks and single decode rows; rows of one slot in ascending
- * position) through the model, appending to the cache.  For each of n_out chosen rows the final
+ * position) through the model, appending to the cache; a slot gets the pages that it needs, if they are free.  For each of n_out chosen rows the final
  * logits [n_out, vocab] are left in device memory m->...; read them with model_row_logits(). */
 struct cached_rows {
     int64_t n;
     const int32_t *tokens, *slot, *pos; /* host [n] */
-    /* host [n], or NULL: row i reads its positions before prefix_len[i], a multiple of KV_BLOCK, from
-     * another slot, which holds the same tokens there */
-    const int32_t *prefix_slot, *prefix_len;
     int64_t n_out;
     const int32_t *out_rows;            /* host [n_out], indices into rows */
 };

@@ -61,7 +61,6 @@ struct acts {
     void *x_out;             /* [n, D] acc: after the last layer */
     void *hidden;            /* [n, F] W: swiglu's output, and its gradient */
     int32_t *tokens, *positions, *slots; /* [n] device */
-    int32_t *prefix_slot, *prefix_len;   /* [n] */
     /* head: only the m <= n rows that need logits, gathered */
     void *head_x;            /* [n, D] acc; unused when all rows are wanted */
     void *head_src;          /* head_x or x_out, as the last head_gather() chose */
@@ -108,8 +107,16 @@ struct model_state {
 struct kv_cache {
     struct model *m;
     struct kv_shape shape;
+    struct kv_table table;
     uint64_t serial; /* no two of a process have the same */
-    void *memory;    /* one allocation, cut into */
+    int64_t n_slots, max_len;
+    int32_t *pages;      /* the table on the host */
+    int64_t *held;       /* [n_slots] pages that a slot has */
+    int32_t *readers;    /* [n_pages] slots that have the page */
+    int32_t *free_pages; /* [n_free], a stack */
+    int64_t n_free;
+    int64_t dirty_from, dirty_to; /* slots whose pages the device does not know */
+    void *memory;                 /* one allocation: the layers, and the table */
     void *layers[MODEL_MAX_LAYERS];
 };
 
@@ -122,7 +129,6 @@ struct rows {
     int64_t n_seqs;
     /* or rows of a cache */
     struct kv_cache *cache;
-    bool prefixes; /* some begin in another slot: prefix_slot, prefix_len */
 };
 
 /* -- params.c -- */
@@ -137,7 +143,11 @@ void acts_release(struct model *m, struct acts *a);
 /* ops.reserve() with what the backend needs for such calls. */
 bool model_reserve(struct model *m, const struct model_use *use, size_t bytes);
 int rope_reserve(struct model *m, int64_t positions, struct err *err) WARN_UNUSED;
-size_t kv_cache_bytes(const struct model *m, const struct kv_shape *shape); /* cached.c */
+/* -- kv_cache.c -- */
+size_t kv_cache_bytes(const struct model *m, int64_t n_slots, int64_t max_len, int64_t n_pages);
+/* Has the slot a page of its own for the position, or can it get one? */
+bool kv_cache_writes(struct kv_cache *c, int64_t slot, int64_t pos);
+void kv_cache_upload_table(struct kv_cache *c);
 /* Rows of a decoding call of n: on a device with graphs a few more, so that few calls differ (cached.c). */
 int64_t decoding_rows(const struct model *m, int64_t n);
 int logits_reserve(struct model *m, int64_t rows, struct err *err) WARN_UNUSED;

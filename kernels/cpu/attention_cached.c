@@ -7,7 +7,7 @@
  * which leaves a chain as it is.  Rows of one call share the reading of K and V, no arithmetic; and
  * attention.c does the same arithmetic.
  *
- * Rows whose first positions lie in one slot, a prompt shared by a group, read them together.
+ * Rows that begin with the same pages, a prompt shared by a group, read those together.
  */
 #include "kernels/cpu/attention.h"
 
@@ -28,7 +28,8 @@
 #endif
 
 struct query {
-    int64_t row, head, slot, pos;
+    int64_t row, head, pos;
+    const int32_t *pages; /* of its slot */
 };
 
 struct attn {
@@ -36,16 +37,31 @@ struct attn {
     const struct attention_cached_args *a;
     void *cache; /* a->cache; only read */
     struct unit *units;
-    int32_t *order; /* [n] rows, unit by unit */
+    int32_t *order;      /* [n] rows, unit by unit */
+    int32_t *first_page; /* [n] of each row; -1: it has no whole page before its own */
+    bool *taken;         /* [n] in a unit */
     struct head head;
 };
 
-/* Rows that are worked on together; the first `shared` positions of all are in slot `prefix`. */
+/* Rows that are worked on together; the first `shared` pages of all are the same. */
 struct unit {
     int64_t first, n; /* in order */
-    int32_t prefix, shared;
+    int64_t shared;
 };
 #define UNIT_ROWS 16
+
+/* The keys of one head in a sequence. */
+struct keys {
+    const struct attn *j;
+    const int32_t *pages;
+    int64_t head;
+};
+
+static struct kv_view page_with(const struct keys *s, int64_t block)
+{
+    const struct attn *j = s->j;
+    return kv_page_view(j->cache, j->dev->dtype, &j->a->shape, s->pages[block / PAGE_BLOCKS], s->head);
+}
 
 static enum b_type cache_type(const struct head *h, const struct kv_view *kv)
 {
@@ -53,24 +69,26 @@ static enum b_type cache_type(const struct head *h, const struct kv_view *kv)
 }
 
 /* Scores lie as A of the product with V does: [K_BLOCK keys][row][A_STRIDE], keys counted from block
- * `base` on.  Blocks [b0, b1) of one slot. */
-static void scores(const struct head *h, const struct kv_view *kv, const float *q, int rows, int64_t base, int64_t b0,
-                   int64_t b1, float *p)
+ * `base` on.  Blocks [b0, b1) of one sequence. */
+static void scores(const struct keys *s, const float *q, int rows, int64_t base, int64_t b0, int64_t b1, float *p)
 {
-    const int64_t per_chunk = K_BLOCK / LANES, block = LANES * kv->k_dim / h->per;
+    const int64_t per_chunk = K_BLOCK / LANES;
+    const struct head *h = &s->j->head;
     for (int64_t b = b0; b < b1;) {
-        int64_t left = min_i64(b1 - b, per_chunk - b % per_chunk);
+        int64_t in_page = (base + b) % PAGE_BLOCKS;
+        int64_t left = min_i64(min_i64(b1 - b, per_chunk - b % per_chunk), PAGE_BLOCKS - in_page);
         int np = left >= 4 && rows <= KEYS_4_ROWS ? 4 : left >= 2 && rows <= KEYS_2_ROWS ? 2 : 1;
+        struct kv_view kv = page_with(s, base + b);
         struct tile t = {
             .a = q,
             .lda = A_STRIDE,
-            .b = elem(kv->k, kv->dtype, (base + b) * LANES * kv->k_dim),
+            .b = elem(kv.k, kv.dtype, in_page * LANES * kv.k_dim),
             .ldb = LANES,
-            .panel = block,
+            .panel = LANES * kv.k_dim / h->per,
             .K = h->steps,
             .c = p + b / per_chunk * ROWS * A_STRIDE + b % per_chunk * LANES,
             .ldc = A_STRIDE,
-            .b_type = cache_type(h, kv),
+            .b_type = cache_type(h, &kv),
         };
         tile_run(&t, TILE_ROWS, np, LV, rows);
         b += np;
@@ -111,25 +129,26 @@ static float exponentials(const struct head *h, const struct query *q, int r, in
     return lanes_sum(sum);
 }
 
-/* out (+)= probabilities times values, for blocks [b0, b1) of one slot; from zero if b0 is 0. */
-static void values(const struct head *h, const struct kv_view *kv, const float *p, int rows, int64_t base, int64_t b0,
-                   int64_t b1, float *out)
+/* out (+)= probabilities times values, for blocks [b0, b1) of one sequence; from zero if b0 is 0. */
+static void values(const struct keys *s, const float *p, int rows, int64_t base, int64_t b0, int64_t b1, float *out)
 {
-    int64_t vectors = kv->v_dim / VW, n;
-    for (int64_t j = b0 * LANES; j < b1 * LANES; j += n) {
-        n = min_i64(K_BLOCK - j % K_BLOCK, b1 * LANES - j);
-        for (int64_t v = 0; v < vectors;) {
+    const struct head *h = &s->j->head;
+    for (int64_t j = b0 * LANES, n; j < b1 * LANES; j += n) {
+        int64_t in_page = (base * LANES + j) % KV_PAGE;
+        struct kv_view kv = page_with(s, base + j / LANES);
+        n = min_i64(min_i64(K_BLOCK - j % K_BLOCK, b1 * LANES - j), KV_PAGE - in_page);
+        for (int64_t v = 0, vectors = kv.v_dim / VW; v < vectors;) {
             int64_t left = vectors - v;
             int nv = left >= 4 && rows <= VALUES_4_ROWS ? 4 : left >= 2 ? 2 : 1;
             struct tile t = {
                 .a = p + j / K_BLOCK * ROWS * A_STRIDE + j % K_BLOCK / h->per,
                 .lda = A_STRIDE,
-                .b = elem(kv->v, kv->dtype, (base * LANES + j) * kv->v_dim + v * VW * h->per),
-                .ldb = kv->v_dim,
+                .b = elem(kv.v, kv.dtype, in_page * kv.v_dim + v * VW * h->per),
+                .ldb = kv.v_dim,
                 .K = n / h->per,
                 .c = out + v * VW,
                 .ldc = A_STRIDE,
-                .b_type = cache_type(h, kv),
+                .b_type = cache_type(h, &kv),
                 .load = j > 0,
             };
             tile_run(&t, TILE_ROWS, 1, nv, rows);
@@ -163,7 +182,7 @@ static void store_output(const struct attn *j, const struct query *q, float *x, 
 static int same_block(const struct query *q, int rows)
 {
     int n = 1;
-    while (n < rows && q[n].slot == q[0].slot && q[n].pos / LANES == q[0].pos / LANES)
+    while (n < rows && q[n].pages == q[0].pages && q[n].pos / LANES == q[0].pos / LANES)
         n++;
     return n;
 }
@@ -180,34 +199,35 @@ static int64_t first_block(const struct query *q, int rows, int64_t window)
 static void attend(const struct attn *j, const struct unit *u, const struct query *query, int rows,
                    int64_t kv_head, float *scratch)
 {
-    const struct attention_cached_args *a = j->a;
     float *q = scratch, *out = q + ROWS * A_STRIDE, *p = out + ROWS * A_STRIDE;
-    int64_t base = first_block(query, rows, a->window);
-    int64_t shared = max_i64(0, u->shared / LANES - base);
-    struct kv_view kv = kv_slot_view(j->cache, j->dev->dtype, &a->shape, u->prefix, kv_head);
+    int64_t base = first_block(query, rows, j->a->window);
+    int64_t shared = max_i64(0, u->shared * PAGE_BLOCKS - base);
+    const struct keys all = {j, query[0].pages, kv_head};
     float sum[ROWS];
     for (int r = 0; r < rows; r++)
         load_query(j, query + r, q + r * A_STRIDE);
-    scores(&j->head, &kv, q, rows, base, 0, shared, p);
+    scores(&all, q, rows, base, 0, shared, p);
     for (int r = 0, n; r < rows; r += n) {
+        const struct keys own = {j, query[r].pages, kv_head};
         int64_t blocks = query[r].pos / LANES - base + 1;
-        struct kv_view own =
-            kv_slot_view(j->cache, j->dev->dtype, &a->shape, query[r].slot, kv_head);
         n = same_block(query + r, rows - r);
-        scores(&j->head, &own, q + r * A_STRIDE, n, base, shared, blocks, p + r * A_STRIDE);
+        scores(&own, q + r * A_STRIDE, n, base, shared, blocks, p + r * A_STRIDE);
         for (int i = r; i < r + n; i++)
-            sum[i] = exponentials(&j->head, query + i, i, base, blocks, a->window, p);
+            sum[i] = exponentials(&j->head, query + i, i, base, blocks, j->a->window, p);
     }
-    values(&j->head, &kv, p, rows, base, 0, shared, out);
+    values(&all, p, rows, base, 0, shared, out);
     for (int r = 0, n; r < rows; r += n) {
-        struct kv_view own =
-            kv_slot_view(j->cache, j->dev->dtype, &a->shape, query[r].slot, kv_head);
+        const struct keys own = {j, query[r].pages, kv_head};
         n = same_block(query + r, rows - r);
-        values(&j->head, &own, p + r * A_STRIDE, n, base, shared, query[r].pos / LANES - base + 1,
-               out + r * A_STRIDE);
+        values(&own, p + r * A_STRIDE, n, base, shared, query[r].pos / LANES - base + 1, out + r * A_STRIDE);
     }
     for (int r = 0; r < rows; r++)
         store_output(j, query + r, out + r * A_STRIDE, sum[r]);
+}
+
+static const int32_t *pages_of(const struct attention_cached_args *a, int64_t row)
+{
+    return a->table.pages + a->slot[row] * a->table.slot_pages;
 }
 
 static void attend_unit(void *arg, int64_t i, int thread)
@@ -220,7 +240,7 @@ static void attend_unit(void *arg, int64_t i, int thread)
     int rows = 0;
     for (int64_t k = 0; k < u->n * group; k++) {
         int32_t row = j->order[u->first + k / group];
-        q[rows++] = (struct query){row, kv_head * group + k % group, a->slot[row], a->pos[row]};
+        q[rows++] = (struct query){row, kv_head * group + k % group, a->pos[row], pages_of(a, row)};
         if (rows == ROWS || k == u->n * group - 1) {
             attend(j, u, q, rows, kv_head, thread_scratch(j->dev, thread));
             rows = 0;
@@ -228,54 +248,66 @@ static void attend_unit(void *arg, int64_t i, int thread)
     }
 }
 
-static int32_t shared_of(const struct attention_cached_args *a, int64_t i)
+/* How many of the first n pages rows i and k have both. */
+static int64_t pages_in_common(const struct attention_cached_args *a, int64_t i, int64_t k, int64_t n)
 {
-    return a->prefix_slot ? a->prefix_len[i] : 0;
+    const int32_t *x = pages_of(a, i), *y = pages_of(a, k);
+    int64_t most = min_i64(n, a->pos[k] / KV_PAGE), same = 0;
+    while (same < most && x[same] == y[same])
+        same++;
+    return same;
 }
 
-static bool joins(const struct attention_cached_args *a, const struct unit *u, int64_t last,
-                  int64_t i)
+/* Is k in the same block of the same slot as the row before it, in the first page? */
+static bool follows(const struct attention_cached_args *a, int64_t last, int64_t k)
 {
-    if (shared_of(a, i) != u->shared)
-        return false;
-    if (u->shared)
-        return a->prefix_slot[i] == u->prefix;
-    return i == last + 1 && a->slot[i] == a->slot[last] && a->pos[i] == a->pos[last] + 1 &&
-           a->pos[i] % LANES;
+    return k == last + 1 && a->slot[k] == a->slot[last] && a->pos[k] == a->pos[last] + 1 && a->pos[k] % LANES;
 }
 
-/* Rows that follow each other in one block of a slot, and rows with the same prefix; the order of the
- * rows is made along with it, taken marks those that are in. */
-static int64_t find_units(const struct attention_cached_args *a, struct attn *j, bool *taken)
+static void add_to_unit(struct attn *j, struct unit *u, int64_t row)
 {
+    j->taken[row] = true;
+    j->order[u->first + u->n++] = (int32_t)row;
+}
+
+/* Rows that begin with the same page; in their first page, rows that follow each other. */
+static void fill_unit(struct attn *j, struct unit *u, int64_t i)
+{
+    const struct attention_cached_args *a = j->a;
+    const int32_t page = j->first_page[i];
+    u->shared = a->pos[i] / KV_PAGE;
+    add_to_unit(j, u, i);
+    for (int64_t k = i + 1; page < 0 && k < a->n && u->n < UNIT_ROWS && follows(a, k - 1, k); k++)
+        add_to_unit(j, u, k);
+    for (int64_t k = i + 1; page >= 0 && k < a->n && u->n < UNIT_ROWS; k++) {
+        if (j->first_page[k] != page || j->taken[k])
+            continue;
+        u->shared = pages_in_common(a, i, k, u->shared);
+        add_to_unit(j, u, k);
+    }
+}
+
+static int64_t find_units(struct attn *j)
+{
+    const struct attention_cached_args *a = j->a;
     int64_t n_units = 0, n = 0;
-    memset(taken, 0, (size_t)a->n);
+    memset(j->taken, 0, (size_t)a->n);
+    for (int64_t i = 0; i < a->n; i++)
+        j->first_page[i] = a->pos[i] < KV_PAGE ? -1 : pages_of(a, i)[0];
     for (int64_t i = 0; i < a->n; i++) {
-        if (taken[i])
+        if (j->taken[i])
             continue;
         struct unit *u = &j->units[n_units++];
-        *u = (struct unit){n, 0, a->slot[i], shared_of(a, i)};
-        if (u->shared)
-            u->prefix = a->prefix_slot[i];
-        int64_t last = i;
-        for (int64_t k = i; k < a->n && u->n < UNIT_ROWS; k++) {
-            if (k > i && (taken[k] || !joins(a, u, last, k))) {
-                if (!u->shared)
-                    break;
-                continue;
-            }
-            taken[k] = true;
-            j->order[n++] = (int32_t)k;
-            u->n++;
-            last = k;
-        }
+        *u = (struct unit){n, 0, 0};
+        fill_unit(j, u, i);
+        n += u->n;
     }
     return n_units;
 }
 
 size_t attention_cached_shared(int64_t rows)
 {
-    return (size_t)rows * (sizeof(struct unit) + sizeof(int32_t) + sizeof(bool));
+    return (size_t)rows * (sizeof(struct unit) + 2 * sizeof(int32_t) + sizeof(bool));
 }
 
 void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a)
@@ -291,7 +323,9 @@ void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a
     if (!j.units)
         return;
     j.order = (int32_t *)(void *)(j.units + rows);
-    int64_t n = find_units(a, &j, (bool *)(void *)(j.order + rows));
+    j.first_page = j.order + rows;
+    j.taken = (bool *)(void *)(j.first_page + rows);
+    int64_t n = find_units(&j);
     for (int64_t i = 0; i < a->n; i++)
         longest = a->pos[i] + 1 > (int64_t)longest ? (size_t)a->pos[i] + 1 : longest;
     if (cpu_scratch(dev, attention_cached_scratch((int64_t)longest)))

@@ -266,7 +266,7 @@ struct tile {
 
 void tile_run(const struct tile *t, enum tile_order order, int np, int nv, int64_t rows);
 
-/* -- kv_cache.c: keys and values of one (sequence, head) --
+/* -- kv_cache.c: keys and values of one head, in a sequence or in a page of the cache --
  * K in blocks of LANES positions, transposed: [block][k_dim][LANES]; V row by row, padded to
  * LANES: [position][v_dim].  Blocks are by absolute position.  With pairs (pairs.h) an element is a
  * pair: [block][k_dim / 2][LANES][2] and [position / 2][v_dim][2]. */
@@ -304,16 +304,18 @@ static inline struct kv_view kv_view(void *base, enum dtype t, int64_t n_blocks,
     };
 }
 
-static inline struct kv_view kv_slot_view(void *cache, enum dtype t, const struct kv_shape *s,
-                                          int64_t slot, int64_t head)
+#define PAGE_BLOCKS (KV_PAGE / LANES)
+_Static_assert(KV_PAGE % LANES == 0 && K_BLOCK % KV_PAGE == 0, "a page of the cache is some rows of lanes");
+
+/* What one key head has in a page of a cache, which is [page][head]. */
+static inline struct kv_view kv_page_view(void *cache, enum dtype t, const struct kv_shape *s,
+                                          int64_t page, int64_t head)
 {
-    int64_t blocks = kv_blocks(s->max_len);
-    int64_t at = (slot * s->n_kv_heads + head) * kv_elems(blocks, s->head_dim);
-    return kv_view(elem_mut(cache, t, at), t, blocks, s->head_dim);
+    int64_t at = (page * s->n_kv_heads + head) * kv_elems(PAGE_BLOCKS, s->head_dim);
+    return kv_view(elem_mut(cache, t, at), t, PAGE_BLOCKS, s->head_dim);
 }
 
 #define MAX_HEAD_DIM K_BLOCK
-_Static_assert(KV_BLOCK == LANES, "a block of the cache is a row of lanes");
 
 /* -- the table's other entries -- */
 size_t cpu_packed_bytes(struct dev *dev, int64_t N, int64_t K, enum packing how);

@@ -44,8 +44,7 @@ static void put_row(const struct kv_view *kv, int64_t pos, const void *k, const 
 
 size_t cpu_kv_cache_bytes(struct dev *dev, const struct kv_shape *s)
 {
-    return (size_t)(s->n_slots * s->n_kv_heads * kv_elems(kv_blocks(s->max_len), s->head_dim)) *
-           dtype_bytes(dev->dtype);
+    return (size_t)(s->n_pages * s->n_kv_heads * kv_elems(PAGE_BLOCKS, s->head_dim)) * dtype_bytes(dev->dtype);
 }
 
 struct append_job {
@@ -53,13 +52,23 @@ struct append_job {
     enum dtype t;
 };
 
-static struct kv_view slot_view(const struct append_job *j, int64_t slot, int64_t head)
+/* The page of row i; outside the cache: -1. */
+static int64_t page_of_row(const struct kv_append_args *a, int64_t i)
 {
-    return kv_slot_view(j->a->cache, j->t, &j->a->shape, slot, head);
+    const struct kv_table *t = &a->table;
+    if (a->slot[i] < 0 || a->slot[i] >= t->n_slots || a->pos[i] < 0 || a->pos[i] / KV_PAGE >= t->slot_pages)
+        return -1;
+    int64_t page = t->pages[a->slot[i] * t->slot_pages + a->pos[i] / KV_PAGE];
+    return page < a->shape.n_pages ? page : -1;
+}
+
+static struct kv_view view_of_row(const struct append_job *j, int64_t i, int64_t head)
+{
+    return kv_page_view(j->a->cache, j->t, &j->a->shape, page_of_row(j->a, i), head);
 }
 
 /* Heads are shared out, not rows: the first row of a block of positions also clears the block, so
- * that lanes not yet written hold zeros and never a NaN of the slot's last tenant. */
+ * that lanes not yet written hold zeros and never a NaN of the page's last tenant. */
 static void append_head(void *arg, int64_t head, int thread)
 {
     const struct append_job *j = arg;
@@ -67,12 +76,12 @@ static void append_head(void *arg, int64_t head, int thread)
     (void)thread;
     for (int64_t i = 0; i < a->n; i++)
         if (a->pos[i] % LANES == 0) {
-            struct kv_view kv = slot_view(j, a->slot[i], head);
-            zero_block(&kv, a->pos[i] / LANES);
+            struct kv_view kv = view_of_row(j, i, head);
+            zero_block(&kv, a->pos[i] % KV_PAGE / LANES);
         }
     for (int64_t i = 0; i < a->n; i++) {
-        struct kv_view kv = slot_view(j, a->slot[i], head);
-        put_row(&kv, a->pos[i], a->k, a->v, j->t, i * a->kv_stride + head * a->shape.head_dim);
+        struct kv_view kv = view_of_row(j, i, head);
+        put_row(&kv, a->pos[i] % KV_PAGE, a->k, a->v, j->t, i * a->kv_stride + head * a->shape.head_dim);
     }
 }
 
@@ -83,9 +92,8 @@ void cpu_kv_append(struct dev *dev, const struct kv_append_args *a)
         return;
     }
     for (int64_t i = 0; i < a->n; i++)
-        if (a->slot[i] < 0 || a->slot[i] >= a->shape.n_slots || a->pos[i] < 0 ||
-            a->pos[i] >= a->shape.max_len) {
-            fail(dev, "kv_append: slot or position outside the cache");
+        if (page_of_row(a, i) < 0) {
+            fail(dev, "kv_append: slot, position or page outside the cache");
             return;
         }
     struct append_job j = {a, dev->dtype};
@@ -94,16 +102,9 @@ void cpu_kv_append(struct dev *dev, const struct kv_append_args *a)
 
 void cpu_kv_copy(struct dev *dev, const struct kv_copy_args *a)
 {
-    enum dtype t = dev->dtype;
-    int64_t first = a->first / LANES, blocks = kv_blocks(a->len) - first;
-    size_t bytes = (size_t)max_i64(0, blocks) * LANES * dtype_bytes(t);
-    if (a->src == a->dst || blocks <= 0)
-        return;
-    for (int64_t h = 0; h < a->shape.n_kv_heads; h++) {
-        struct kv_view from = kv_slot_view(a->cache, t, &a->shape, a->src, h);
-        struct kv_view to = kv_slot_view(a->cache, t, &a->shape, a->dst, h);
-        int64_t k = first * LANES * from.k_dim, v = first * LANES * from.v_dim;
-        memcpy(elem_mut(to.k, t, k), elem(from.k, t, k), bytes * (size_t)from.k_dim);
-        memcpy(elem_mut(to.v, t, v), elem(from.v, t, v), bytes * (size_t)from.v_dim);
-    }
+    const struct kv_shape page = {1, a->shape.n_kv_heads, a->shape.head_dim};
+    size_t bytes = cpu_kv_cache_bytes(dev, &page);
+    char *cache = a->cache;
+    if (a->src != a->dst)
+        memcpy(cache + (size_t)a->dst * bytes, cache + (size_t)a->src * bytes, bytes);
 }

@@ -17,7 +17,8 @@ struct attend {
     float scale;
     /* of the cache */
     struct kv_shape shape;
-    const int32_t *slot, *pos, *prefix_slot, *prefix_len;
+    struct kv_table table;
+    const int32_t *slot, *pos;
 };
 
 /* The walk over key tiles, K one tile ahead of V.  Queries are the 16 rows from `row` on of sq. */
@@ -70,7 +71,7 @@ static __global__ void __launch_bounds__(THREADS) attend_packed(struct attend a,
                      0, len, hd, a.whole};
     struct rows k = {(const bf16 *)a.k + kv_at, NULL, a.kv_stride, 0, len, hd, a.whole};
     struct rows v = k;
-    v.own = (const bf16 *)a.v + kv_at;
+    v.at = (const bf16 *)a.v + kv_at;
     struct softmax<HD> s;
     softmax_begin<HD>(&s);
     s.pos[0] = task.first + row + (lane >> 2);
@@ -106,17 +107,10 @@ static __global__ void __launch_bounds__(THREADS) attend_cached(struct attend a)
     struct rows q = {(const bf16 *)a.q + i * a.q_stride + (int64_t)first_head * hd, NULL, hd, 0, n_heads,
                      hd, a.whole};
     struct rows k, v;
-    kv_rows(&k, &v, &a.shape, (const bf16 *)a.k, a.slot[i], kv_head);
+    kv_rows(&k, &v, &a.shape, &a.table, (const bf16 *)a.k, a.slot[i], kv_head);
     k.n = v.n = pos + 1;
     k.head_dim = v.head_dim = hd;
     k.whole = v.whole = a.whole;
-    if (a.prefix_slot) {
-        struct rows pk, pv;
-        kv_rows(&pk, &pv, &a.shape, (const bf16 *)a.k, a.prefix_slot[i], kv_head);
-        k.prefix = pk.own;
-        v.prefix = pv.own;
-        k.prefix_len = v.prefix_len = a.prefix_len[i];
-    }
     struct softmax<C> s;
     softmax_begin<C>(&s);
     s.pos[0] = s.pos[1] = pos;
@@ -147,7 +141,7 @@ static __global__ void __launch_bounds__(THREADS) attend_packed_rows(struct atte
     int start = starts[i];
     int64_t kv_at = start * a.kv_stride + (int64_t)(head / (a.n_heads / a.n_kv_heads)) * hd;
     struct rows_of<T> k = {(const T *)a.k + kv_at, NULL, a.kv_stride, 0}, v = k;
-    v.own = (const T *)a.v + kv_at;
+    v.at = (const T *)a.v + kv_at;
     int64_t at = i * a.n_heads + head;
     float lse = attend_row((T *)a.out + at * hd, (const T *)a.q + i * a.q_stride + (int64_t)head * hd, &k, &v,
                            (int)i - start, hd, a.window, a.scale);
@@ -163,14 +157,7 @@ static __global__ void __launch_bounds__(THREADS) attend_cached_rows(struct atte
     if (i >= n || a.slot[i] < 0)
         return;
     struct rows_of<T> k, v;
-    kv_rows(&k, &v, &a.shape, (const T *)a.k, a.slot[i], kv_head);
-    if (a.prefix_slot) {
-        struct rows_of<T> pk, pv;
-        kv_rows(&pk, &pv, &a.shape, (const T *)a.k, a.prefix_slot[i], kv_head);
-        k.prefix = pk.own;
-        v.prefix = pv.own;
-        k.prefix_len = v.prefix_len = a.prefix_len[i];
-    }
+    kv_rows(&k, &v, &a.shape, &a.table, (const T *)a.k, a.slot[i], kv_head);
     attend_row((T *)a.out + (i * a.n_heads + head) * hd, (const T *)a.q + i * a.q_stride + (int64_t)head * hd, &k, &v,
                a.pos[i], hd, a.window, a.scale);
 }
@@ -226,11 +213,10 @@ void cuda_attention(struct dev *dev, const struct attention_args *in)
 void cuda_attention_cached(struct dev *dev, const struct attention_cached_args *in)
 {
     struct attend a = {};
-    a.out = in->out, a.q = in->q, a.k = in->cache, a.shape = in->shape;
+    a.out = in->out, a.q = in->q, a.k = in->cache, a.shape = in->shape, a.table = in->table;
     a.n_heads = (int)in->n_heads, a.n_kv_heads = (int)in->shape.n_kv_heads;
     a.head_dim = (int)in->shape.head_dim, a.window = (int)in->window, a.scale = (float)in->scale;
     a.q_stride = in->q_stride, a.slot = in->slot, a.pos = in->pos;
-    a.prefix_slot = in->prefix_slot, a.prefix_len = in->prefix_len;
     if (in->n <= 0 || !attention_fits(dev, in->shape.head_dim))
         return;
     if (!attention_by_tiles(dev, in->shape.head_dim)) {

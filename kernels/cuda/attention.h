@@ -12,6 +12,7 @@
 #define TP_KERNELS_CUDA_ATTENTION_H
 
 #include "kernels/cuda/gpu.h"
+#include "kernels/ops.h"
 
 enum { KEYS = 64, THREADS = 128, WARPS = 4 };
 #define LOG2E 1.44269504088896341f
@@ -20,29 +21,33 @@ enum { KEYS = 64, THREADS = 128, WARPS = 4 };
 /* A row of a tile is padded: ldmatrix then touches every bank once. */
 #define ROW(HD) ((HD) + 8)
 
-/* Rows of one head; row j begins at own + j * stride, or in prefix when j < prefix_len. */
+/* Rows of one head; row j begins at at + j * stride, or with pages of a cache at
+ * at + pages[j / KV_PAGE] * page + j % KV_PAGE * stride. */
 struct rows {
-    const bf16 *own, *prefix;
-    int64_t stride;
-    int prefix_len, n, head_dim; /* rows from n on are zeros */
-    int whole;                   /* rows may be read 16 bytes at a time */
+    const bf16 *at;
+    const int32_t *pages; /* or NULL */
+    int64_t stride, page;
+    int n, head_dim; /* rows from n on are zeros */
+    int whole;       /* rows may be read 16 bytes at a time */
 };
+static_assert(KEYS == KV_PAGE, "a tile of keys is a page of the cache");
 
-static __device__ __forceinline__ const bf16 *row_at(const struct rows *r, int j)
+static __device__ __forceinline__ const bf16 *row_at(const struct rows *r, int first)
 {
-    return (j < r->prefix_len ? r->prefix : r->own) + j * r->stride;
+    return r->at + (r->pages ? r->pages[first / KV_PAGE] * r->page : first * r->stride);
 }
 
-/* Rows [first, first + COUNT) to shared memory, zeros where there are none.  Every thread of the block
- * takes part; the caller commits and waits. */
+/* Rows [first, first + COUNT) to shared memory, zeros where there are none; of pages, one.  Every thread of the
+ * block takes part; the caller commits and waits. */
 template <int HD, int COUNT>
 static __device__ __forceinline__ void load_rows(bf16 *to, const struct rows *r, int first)
 {
+    const bf16 *tile = row_at(r, first);
 #pragma unroll
     for (int e = threadIdx.x; e < COUNT * (HD / 8); e += THREADS) {
-        int row = e / (HD / 8), col = e % (HD / 8) * 8, j = first + row;
-        bool there = j < r->n && col < r->head_dim;
-        const bf16 *from = there ? row_at(r, j) + col : r->own;
+        int row = e / (HD / 8), col = e % (HD / 8) * 8;
+        bool there = first + row < r->n && col < r->head_dim;
+        const bf16 *from = there ? tile + row * r->stride + col : r->at;
         bf16 *at = to + row * ROW(HD) + col;
         if (r->whole) {
             cp_async16(at, from, there);

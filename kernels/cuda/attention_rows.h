@@ -5,18 +5,20 @@
 #define TP_KERNELS_CUDA_ATTENTION_ROWS_H
 
 #include "kernels/cuda/gpu.h"
+#include "kernels/ops.h"
 
 enum { MAX_HEAD_DIM = 256 };
 
+/* As struct rows of attention.h. */
 template <class T> struct rows_of {
-    const T *own, *prefix;
-    int64_t stride;
-    int prefix_len;
+    const T *at;
+    const int32_t *pages;
+    int64_t stride, page;
 };
 
 template <class T> static __device__ __forceinline__ const T *row_of(const struct rows_of<T> *r, int j)
 {
-    return (j < r->prefix_len ? r->prefix : r->own) + j * r->stride;
+    return r->at + (r->pages ? r->pages[j / KV_PAGE] * r->page + j % KV_PAGE * r->stride : j * r->stride);
 }
 
 template <class T> static __device__ __forceinline__ float dot(const T *a, const T *b, int n)

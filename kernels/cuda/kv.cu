@@ -9,7 +9,8 @@ static __global__ void append(struct kv_append_args a)
     int64_t i = blockIdx.x, hd = a.shape.head_dim, from = i * a.kv_stride + blockIdx.y * hd;
     if (a.slot[i] < 0)
         return;
-    T *to = (T *)a.cache + kv_at(&a.shape, a.slot[i], blockIdx.y) + a.pos[i] * hd;
+    int64_t page = a.table.pages[a.slot[i] * a.table.slot_pages + a.pos[i] / KV_PAGE];
+    T *to = (T *)a.cache + kv_at(&a.shape, page, blockIdx.y) + a.pos[i] % KV_PAGE * hd;
     for (int64_t d = threadIdx.x; d < hd; d += blockDim.x) {
         to[d] = ((const T *)a.k)[from + d];
         to[kv_plane(&a.shape) + d] = ((const T *)a.v)[from + d];
@@ -18,7 +19,7 @@ static __global__ void append(struct kv_append_args a)
 
 size_t cuda_kv_cache_bytes(struct dev *dev, const struct kv_shape *s)
 {
-    return (size_t)kv_at(s, s->n_slots, 0) * dtype_bytes(dev->dtype);
+    return (size_t)kv_at(s, s->n_pages, 0) * dtype_bytes(dev->dtype);
 }
 
 void cuda_kv_append(struct dev *dev, const struct kv_append_args *a)
@@ -34,13 +35,8 @@ void cuda_kv_append(struct dev *dev, const struct kv_append_args *a)
 
 void cuda_kv_copy(struct dev *dev, const struct kv_copy_args *a)
 {
-    size_t size = dtype_bytes(dev->dtype), row = (size_t)a->shape.head_dim * size;
-    if (a->src == a->dst || a->len <= a->first)
-        return;
-    for (int64_t plane = 0; plane < 2 * a->shape.n_kv_heads; plane++) {
-        size_t at = (size_t)(plane * kv_plane(&a->shape)) * size + (size_t)a->first * row;
-        char *to = (char *)a->cache + (size_t)kv_at(&a->shape, a->dst, 0) * size + at;
-        const char *from = (const char *)a->cache + (size_t)kv_at(&a->shape, a->src, 0) * size + at;
-        dev->ops->copy(dev, to, from, (size_t)(a->len - a->first) * row);
-    }
+    size_t bytes = (size_t)kv_at(&a->shape, 1, 0) * dtype_bytes(dev->dtype);
+    char *cache = (char *)a->cache;
+    if (a->src != a->dst)
+        dev->ops->copy(dev, cache + (size_t)a->dst * bytes, cache + (size_t)a->src * bytes, bytes);
 }

@@ -95,22 +95,27 @@ void ref_attention_backward(struct dev *dev, const struct attention_backward_arg
                 backward_row(a, a->seq_start[s], i, h);
 }
 
-/* -- the cache: [slot][position][k or v][head][head_dim] -- */
+/* -- the cache: [page][position][k or v][head][head_dim] -- */
 
 static int64_t row_elems(const struct kv_shape *s)
 {
     return s->n_kv_heads * s->head_dim;
 }
 
-static int64_t cache_at(const struct kv_shape *s, int64_t slot, int64_t pos)
+static int64_t page_at(const struct kv_shape *s, int64_t page)
 {
-    return (slot * s->max_len + pos) * 2 * row_elems(s);
+    return page * KV_PAGE * 2 * row_elems(s);
+}
+
+static int64_t cache_at(const struct kv_shape *s, const struct kv_table *t, int64_t slot, int64_t pos)
+{
+    return page_at(s, t->pages[slot * t->slot_pages + pos / KV_PAGE]) + pos % KV_PAGE * 2 * row_elems(s);
 }
 
 size_t ref_kv_cache_bytes(struct dev *dev, const struct kv_shape *s)
 {
     (void)dev;
-    return (size_t)cache_at(s, s->n_slots, 0) * sizeof(double);
+    return (size_t)page_at(s, s->n_pages) * sizeof(double);
 }
 
 void ref_kv_append(struct dev *dev, const struct kv_append_args *a)
@@ -118,7 +123,7 @@ void ref_kv_append(struct dev *dev, const struct kv_append_args *a)
     int64_t n = row_elems(&a->shape);
     (void)dev;
     for (int64_t i = 0; i < a->n; i++) {
-        double *to = (double *)a->cache + cache_at(&a->shape, a->slot[i], a->pos[i]);
+        double *to = (double *)a->cache + cache_at(&a->shape, &a->table, a->slot[i], a->pos[i]);
         memcpy(to, (const double *)a->k + i * a->kv_stride, (size_t)n * sizeof(double));
         memcpy(to + n, (const double *)a->v + i * a->kv_stride, (size_t)n * sizeof(double));
     }
@@ -129,24 +134,20 @@ void ref_kv_copy(struct dev *dev, const struct kv_copy_args *a)
     double *cache = a->cache;
     (void)dev;
     if (a->src != a->dst)
-        memcpy(cache + cache_at(&a->shape, a->dst, a->first),
-               cache + cache_at(&a->shape, a->src, a->first),
-               (size_t)cache_at(&a->shape, 0, a->len - a->first) * sizeof(double));
+        memcpy(cache + page_at(&a->shape, a->dst), cache + page_at(&a->shape, a->src),
+               (size_t)page_at(&a->shape, 1) * sizeof(double));
 }
 
 /* Positions [0, pos] of row i, end to end, malloc'ed. */
 static double *gathered(const struct attention_cached_args *a, int64_t i)
 {
-    const struct kv_shape *s = &a->shape;
     const double *cache = a->cache;
-    int64_t n = cache_at(s, 0, a->pos[i] + 1);
-    double *all = malloc((size_t)n * sizeof(double));
+    int64_t n = 2 * row_elems(&a->shape);
+    double *all = malloc((size_t)(n * (a->pos[i] + 1)) * sizeof(double));
     if (!all)
         abort();
-    memcpy(all, cache + cache_at(s, a->slot[i], 0), (size_t)n * sizeof(double));
-    if (a->prefix_slot)
-        memcpy(all, cache + cache_at(s, a->prefix_slot[i], 0),
-               (size_t)cache_at(s, 0, a->prefix_len[i]) * sizeof(double));
+    for (int64_t p = 0; p <= a->pos[i]; p++)
+        memcpy(all + p * n, cache + cache_at(&a->shape, &a->table, a->slot[i], p), (size_t)n * sizeof(double));
     return all;
 }
 

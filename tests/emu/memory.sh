@@ -48,11 +48,23 @@ products=cublaslt
 if train 40000000 --precision bf16; then echo "it fits into nothing"; exit 1; fi
 train $((33554432 + $(bytes $(needed)))) --precision bf16 || { tail -n 3 log; exit 1; }
 
-# Keys and values that do not fit.
-export EMU_MEMORY=3000000
-status=0
-THINKPIPE_PRODUCTS=own rollout-gen -q --model sft --precision fp32 --device emu --group 16 --batch 64 --max-tokens 400 \
-    prompts.jsonl 2>log >/dev/null || status=$?
-refused 'key-value cache of 64 sequences of [0-9]+ tokens: no memory on emu: [0-9.]+ MiB are needed, [0-9.]+ MiB are free, [0-9.]+ MiB are missing; .*--batch'
-THINKPIPE_PRODUCTS=own rollout-gen -q --model sft --precision fp32 --device emu --batch 4 --max-tokens 8 prompts.jsonl 2>log |
-    head -n 2 >/dev/null
+# Keys and values: sequences share the pages that fit, and write what they would with all; one that does not fit is refused.
+head -n 2 prompts.jsonl >two.jsonl
+generate() { # bytes of memory, options...
+    EMU_MEMORY=$1
+    export EMU_MEMORY
+    shift
+    status=0
+    THINKPIPE_PRODUCTS=own rollout-gen -v --model sft --precision fp32 --device emu --group 4 --batch 8 --max-tokens 130 --ignore-eos \
+        "$@" two.jsonl 2>log || status=$?
+    return $status
+}
+generate 100000000 >all.jsonl
+if grep -q 'sequences could fill' log; then echo "not all pages where there is room"; exit 1; fi
+generate 1330000 >few.jsonl || { tail -n 3 log; exit 1; }
+cmp all.jsonl few.jsonl
+grep -Eq 'a key-value cache of [0-9]+ pages of 64 tokens; 8 sequences could fill [0-9]+' log
+grep -Eo ' [1-9][0-9]* times a sequence gave up its place' log
+if generate 1130000; then echo "it fits into less than one sequence"; exit 1; fi
+refused 'a sequence of [0-9]+ tokens needs [0-9.]+ MiB of key-value cache, and [0-9.]+ are there; .*--max-tokens'
+generate 1130000 --max-tokens 8 >/dev/null || { tail -n 3 log; exit 1; }

@@ -174,7 +174,7 @@ static inline float *case_decode(struct model *m, const int32_t *tokens, int64_t
 {
     struct err err = {0};
     float *logits = xcalloc((size_t)(n * m->cfg.vocab_size), sizeof(float));
-    struct kv_cache *cache = kv_cache_new(m, 1, n, &err);
+    struct kv_cache *cache = kv_cache_new(m, 1, n, 0, &err);
     int32_t slot = 0, row = 0;
 
     CHECK_MSG(cache, "%s", err.text);

@@ -29,28 +29,31 @@ static struct model *open_model(const struct model_config *c, int precision, boo
     return m;
 }
 
-enum { SLOTS = 7, PROMPT = 17, LEN = 48, STEPS = 14, VOCAB = 97 };
+enum { SLOTS = 9, PROMPT = KV_PAGE + 3, LEN = KV_PAGE + 32, STEPS = 14, VOCAB = 97 };
 
-/* Sequences decode side by side, some behind the prompt in slot 0; some end, one comes later.  Logits of all steps, end to end. */
+/* Sequences decode side by side, some with the prompt's pages of slot 0; some end, one comes later.  Logits of all steps, end to end. */
 static float *decode(struct model *m, bool swap_weights, int64_t *n_logits)
 {
     struct err err = {0};
-    struct kv_cache *cache = kv_cache_new(m, SLOTS, LEN, &err);
-    int32_t tokens[SLOTS * PROMPT], slot[SLOTS * PROMPT], pos[SLOTS * PROMPT], out[SLOTS * PROMPT], from[SLOTS * PROMPT],
-        len[SLOTS * PROMPT];
+    struct kv_cache *cache = kv_cache_new(m, SLOTS, LEN, 0, &err);
+    int32_t tokens[SLOTS * PROMPT], slot[SLOTS * PROMPT], pos[SLOTS * PROMPT], out[SLOTS * PROMPT];
     float *logits = xcalloc((size_t)(STEPS * SLOTS) * VOCAB, sizeof *logits);
     struct rng r;
 
     CHECK_MSG(cache, "%s", err.text);
     rng_init(&r, 3, "test decode", 0, 0);
     *n_logits = 0;
+    struct cached_rows prompts = {.tokens = tokens, .slot = slot, .pos = pos};
     for (int32_t i = 0; i < SLOTS * PROMPT; i++) {
-        tokens[i] = i % PROMPT * 5 % VOCAB;
-        slot[i] = i / PROMPT;
-        pos[i] = i % PROMPT;
+        if (i / PROMPT % 2)
+            continue;
+        tokens[prompts.n] = i % PROMPT * 5 % VOCAB;
+        slot[prompts.n] = i / PROMPT;
+        pos[prompts.n++] = i % PROMPT;
     }
-    struct cached_rows prompts = {.n = SLOTS * PROMPT, .tokens = tokens, .slot = slot, .pos = pos};
     CHECK_MSG(model_forward_cached(m, cache, &prompts, &err) == 0, "%s", err.text);
+    for (int32_t s = 1; s < SLOTS; s += 2)
+        CHECK(kv_cache_share(cache, 0, s, PROMPT));
     for (int step = 0; step < STEPS; step++) {
         int64_t n = 0;
         for (int32_t s = 0; s < SLOTS; s++) {
@@ -59,13 +62,10 @@ static float *decode(struct model *m, bool swap_weights, int64_t *n_logits)
             tokens[n] = (int32_t)rng_below(&r, VOCAB);
             slot[n] = s;
             pos[n] = PROMPT + step - (s == 6 ? 3 : 0);
-            from[n] = 0;
-            len[n] = s % 2 ? KV_BLOCK : 0;
             out[n] = (int32_t)n;
             n++;
         }
-        struct cached_rows c = {.n = n, .tokens = tokens, .slot = slot, .pos = pos, .n_out = n, .out_rows = out,
-                                .prefix_slot = step % 5 ? from : NULL, .prefix_len = step % 5 ? len : NULL};
+        struct cached_rows c = {.n = n, .tokens = tokens, .slot = slot, .pos = pos, .n_out = n, .out_rows = out};
         CHECK_MSG(model_forward_cached(m, cache, &c, &err) == 0, "%s", err.text);
         model_row_logits(m, logits + *n_logits);
         *n_logits += n * VOCAB;

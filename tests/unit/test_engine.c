@@ -39,11 +39,13 @@ static struct gen_request request(int i)
     return q;
 }
 
-static void generate(struct model *m, int64_t slots, struct gen_result *out)
+/* pages: most that the cache may have, 0 = as many as it can use.  Returns how often a sequence gave up its place. */
+static int64_t generate(struct model *m, int64_t slots, int64_t pages, struct gen_result *out)
 {
     struct err err = {0};
     struct engine *e = engine_new(m, slots, 0, &err);
     int n = 0;
+    engine_limit_cache(e, (size_t)pages * kv_cache_page_bytes(m));
     for (int i = 0; i < N_REQUESTS; i++) {
         struct gen_request q = request(i);
         CHECK_MSG(engine_submit(e, &q, &err) == 0, "%s", err.text);
@@ -57,7 +59,9 @@ static void generate(struct model *m, int64_t slots, struct gen_result *out)
         CHECK(engine_running(e) <= slots);
     }
     CHECK(n == N_REQUESTS && engine_waiting(e) == 0);
+    int64_t preempted = engine_preempted(e);
     engine_free(e);
+    return preempted;
 }
 
 static void release(struct gen_result *r)
@@ -101,7 +105,7 @@ static void test_invariance(int precision)
 {
     struct gen_result want[N_REQUESTS], got[N_REQUESTS];
     struct model *m = gen_model(precision, 9);
-    generate(m, 1, want);
+    generate(m, 1, 0, want);
     check_scores(m, want);
     for (int i = 0; i < N_REQUESTS; i++) {
         CHECK(want[i].n_prompt == n_prompt[i] && want[i].n_tokens <= n_want[i]);
@@ -113,7 +117,7 @@ static void test_invariance(int precision)
         pool_init(threads);
         m = gen_model(precision, 9);
         for (int slots = 1; slots <= 32; slots += threads == 1 ? 5 : 13) {
-            generate(m, slots, got);
+            CHECK(generate(m, slots, 0, got) == 0);
             for (int i = 0; i < N_REQUESTS; i++)
                 CHECK_MSG(same(&want[i], &got[i]), "%d threads, %d slots, request %d", threads,
                           slots, i);
@@ -123,6 +127,25 @@ static void test_invariance(int precision)
     }
     pool_init(1);
     release(want);
+}
+
+/* With fewer pages than the sequences want they wait and start again, and nothing else is different. */
+static void test_few_pages(int precision)
+{
+    struct gen_result want[N_REQUESTS], got[N_REQUESTS];
+    struct model *m = gen_model(precision, 9);
+    int64_t preempted = 0;
+    generate(m, 1, 0, want);
+    for (int64_t pages = 2; pages <= 20; pages += pages < 6 ? 1 : 7)
+        for (int slots = 2; slots <= 17; slots += 5) {
+            preempted += generate(m, slots, pages, got);
+            for (int i = 0; i < N_REQUESTS; i++)
+                CHECK_MSG(same(&want[i], &got[i]), "%lld pages, %d slots, request %d", (long long)pages, slots, i);
+            release(got);
+        }
+    CHECK(preempted > 20);
+    release(want);
+    model_free(m);
 }
 
 /* Samples of a group differ, and sharing the prompt changes none of them. */
@@ -198,6 +221,14 @@ static void test_limits(void)
     q.n_prompt = 2;
     CHECK(engine_submit(e, &q, &err) < 0);
     CHECK_STR(err.text, "prompt token 1 is 61, the vocabulary has 61");
+    engine_free(e);
+
+    e = engine_new(m, 2, 0, &err);
+    err_clear(&err);
+    q = request(4);
+    engine_limit_cache(e, 2 * kv_cache_page_bytes(m) - 1);
+    CHECK(engine_submit(e, &q, &err) == 0 && engine_step(e, &err) < 0 && err.status == EXIT_NO_MEMORY);
+    CHECK_MSG(strstr(err.text, "MiB of key-value cache") && strstr(err.text, "--kv-memory"), "%s", err.text);
     engine_free(e);
     model_free(m);
 }
@@ -278,16 +309,18 @@ static void test_stories(void)
 }
 
 /* Groups whose samples end at different times, so that a slot whose prompt others read is needed for
- * another prompt: nothing shows in the results. */
+ * another prompt, and then with few pages: nothing shows in the results. */
 static void test_lending(int precision)
 {
     enum { GROUPS = 9, SIZE = 7, N = GROUPS * SIZE };
     static struct gen_result want[N], got;
     struct model *m = gen_model(precision, 4);
     struct err err = {0};
-    for (int slots = 1; slots <= 9; slots++) {
+    for (int run = 1; run <= 18; run++) {
+        int64_t slots = 1 + (run - 1) % 9, pages = run <= 9 ? 0 : 1 + slots;
         struct engine *e = engine_new(m, slots, 0, &err);
         int n = 0;
+        engine_limit_cache(e, (size_t)pages * kv_cache_page_bytes(m));
         for (int i = 0; i < N; i++) {
             int g = i / SIZE % 3 == 2 ? 4 : 3 * (i / SIZE % 4); /* prompts come back */
             struct gen_request q = request(g);
@@ -299,9 +332,10 @@ static void test_lending(int precision)
         }
         while (engine_busy(e)) {
             CHECK_MSG(engine_step(e, &err) == 0, "%s", err.text);
-            while (engine_next(e, slots == 1 ? &want[n] : &got)) {
-                if (slots > 1) {
-                    CHECK_MSG(same(&want[n], &got), "%d slots, request %d", slots, n);
+            while (engine_next(e, run == 1 ? &want[n] : &got)) {
+                if (run > 1) {
+                    CHECK_MSG(same(&want[n], &got), "%lld slots, %lld pages, request %d", (long long)slots,
+                              (long long)pages, n);
                     gen_result_release(&got);
                 }
                 n++;
@@ -320,6 +354,8 @@ int main(void)
     make_prompts();
     test_invariance(PRECISION_FP32);
     test_invariance(PRECISION_BF16);
+    test_few_pages(PRECISION_FP32);
+    test_few_pages(PRECISION_BF16);
     test_group();
     test_lending(PRECISION_FP32);
     test_lending(PRECISION_BF16);

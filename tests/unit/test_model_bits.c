@@ -173,7 +173,7 @@ static void check_cached(struct draw *d)
 {
     struct model *m = open_with(d, 1 + below(d, MOST_THREADS), false);
     struct err err = {0};
-    struct kv_cache *cache = kv_cache_new(m, d->n_seqs, d->longest, &err);
+    struct kv_cache *cache = kv_cache_new(m, d->n_seqs, d->longest, 0, &err);
     int32_t slot[MOST_TOKENS], pos[MOST_TOKENS];
     int done[MOST_SEQS] = {0};
     float logprobs[MOST_TOKENS];

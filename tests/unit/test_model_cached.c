@@ -32,7 +32,7 @@ static void run_cached(struct model *m, int first, int n, int chunk, float *logp
                        float *entropy)
 {
     struct err err = {0};
-    struct kv_cache *cache = kv_cache_new(m, n, LEN, &err);
+    struct kv_cache *cache = kv_cache_new(m, n, LEN, 0, &err);
     int32_t tokens[N_SEQS * LEN], slot[N_SEQS * LEN], pos[N_SEQS * LEN], rows[N_SEQS * LEN];
     int32_t targets[N_SEQS * LEN], from[N_SEQS * LEN];
     float inv_temp[N_SEQS * LEN], lp[N_SEQS * LEN], ent[N_SEQS * LEN];
@@ -173,13 +173,13 @@ static void take_logits(void *arg, int64_t first, int64_t n, const float *logits
     c->next = first + n;
 }
 
-/* kv_cache_copy(), row logits and forward logits. */
+/* kv_cache_share(), row logits and forward logits. */
 static void test_shared_prompt(enum dtype t)
 {
     const struct model_case *k = &model_cases[15];
     struct model *m = open_model(k, t, false);
     struct err err = {0};
-    struct kv_cache *cache = kv_cache_new(m, 2, LEN, &err);
+    struct kv_cache *cache = kv_cache_new(m, 2, LEN, 0, &err);
     struct copy all = {xcalloc((size_t)(N_SEQS * LEN * VOCAB), sizeof(float)), 0};
     int32_t slot[LEN] = {0}, pos[LEN], last = LEN - 2;
     float row[2 * VOCAB];
@@ -193,7 +193,7 @@ static void test_shared_prompt(enum dtype t)
     CHECK(model_forward_cached(m, cache, &prompt, &err) == 0);
     model_row_logits(m, row);
     CHECK(!memcmp(row, all.logits + last * VOCAB, VOCAB * sizeof(float)));
-    kv_cache_copy(cache, 0, 1, 0, LEN - 1);
+    CHECK(kv_cache_share(cache, 0, 1, LEN - 1));
     int32_t tokens[2] = {batch.tokens[LEN - 1], batch.tokens[LEN - 1]};
     int32_t slots[2] = {1, 0}, at[2] = {LEN - 1, LEN - 1}, rows[2] = {0, 1};
     struct cached_rows next = {.n = 2, .tokens = tokens, .slot = slots, .pos = at, .n_out = 2,

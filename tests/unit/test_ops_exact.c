@@ -151,9 +151,52 @@ static void attention(struct dev *d, const struct qkv *x, void *out, void *lse, 
                                                   .scale = 0.21});
 }
 
+/* A cache whose pages lie in no order. */
+enum { SLOTS = 3, SLOT_PAGES = 5, N_PAGES = SLOTS * SLOT_PAGES + 2 };
+struct cache {
+    void *memory;
+    size_t bytes;
+    struct kv_shape shape;
+    struct kv_table table;
+    int32_t pages[SLOTS * SLOT_PAGES]; /* the table on the host */
+};
+
+static void upload_table(struct cache *c)
+{
+    dev.ops->upload(&dev, (void *)(uintptr_t)c->table.pages, c->pages, sizeof c->pages);
+}
+
+static void cache_init(struct cache *c, const struct shape *s)
+{
+    *c = (struct cache){.shape = {N_PAGES, s->kv_heads, s->hd}, .table = {.n_slots = SLOTS, .slot_pages = SLOT_PAGES}};
+    c->bytes = dev.ops->kv_cache_bytes(&dev, &c->shape);
+    c->memory = dev.ops->alloc(&dev, c->bytes);
+    c->table.pages = dev.ops->alloc(&dev, sizeof c->pages);
+    for (int i = 0; i < SLOTS * SLOT_PAGES; i++)
+        c->pages[i] = (i * 11 + 3) % N_PAGES;
+    upload_table(c);
+}
+
+static void attend_cached(const struct cache *c, const struct qkv *x, void *out, const void *q, int64_t q_stride,
+                          const int32_t *slot, const int32_t *pos, int64_t n)
+{
+    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
+                                                                    .q = q,
+                                                                    .cache = c->memory,
+                                                                    .shape = c->shape,
+                                                                    .table = c->table,
+                                                                    .slot = slot,
+                                                                    .pos = pos,
+                                                                    .n = n,
+                                                                    .n_heads = x->s.heads,
+                                                                    .q_stride = q_stride,
+                                                                    .window = x->s.window,
+                                                                    .scale = 0.21});
+}
+
 /* Appends and attends rows [row, row + n) of one sequence, at positions from pos. */
-static void decode(const struct qkv *x, void *cache, const struct kv_shape *ks, void *out,
-                   int64_t row, int32_t slot, int32_t pos, int64_t n)
+static void decode(const struct qkv *x, const struct cache *c, void *out, int64_t row, int32_t slot, int32_t pos,
+                   int64_t n)
 {
     int32_t slots[ROWS], positions[ROWS];
     for (int64_t i = 0; i < n; i++) {
@@ -162,25 +205,16 @@ static void decode(const struct qkv *x, void *cache, const struct kv_shape *ks, 
     }
     int32_t *slot_ = put_bytes(&dev, slots, (size_t)n * sizeof *slots);
     int32_t *pos_ = put_bytes(&dev, positions, (size_t)n * sizeof *positions);
-    dev.ops->kv_append(&dev, &(struct kv_append_args){.cache = cache,
-                                                      .shape = *ks,
+    dev.ops->kv_append(&dev, &(struct kv_append_args){.cache = c->memory,
+                                                      .shape = c->shape,
+                                                      .table = c->table,
                                                       .k = k_of(x, row),
                                                       .v = v_of(x, row),
                                                       .slot = slot_,
                                                       .pos = pos_,
                                                       .n = n,
                                                       .kv_stride = x->row});
-    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
-                                                                    .q = at(x->rows, row * x->row),
-                                                                    .cache = cache,
-                                                                    .shape = *ks,
-                                                                    .slot = slot_,
-                                                                    .pos = pos_,
-                                                                    .n = n,
-                                                                    .n_heads = x->s.heads,
-                                                                    .q_stride = x->row,
-                                                                    .window = x->s.window,
-                                                                    .scale = 0.21});
+    attend_cached(c, x, out, at(x->rows, row * x->row), x->row, slot_, pos_, n);
     dev.ops->free(&dev, slot_);
     dev.ops->free(&dev, pos_);
 }
@@ -194,93 +228,80 @@ static void spoil(void *cache, size_t bytes)
     free(nan);
 }
 
-/* The last row of the longest sequence from three slots at once: two of them hold only what follows a
- * prefix, which is in the first, and NaN before it. */
-static void check_prefix(const struct qkv *x, void *cache, const struct kv_shape *ks, void *all)
+/* Slot `to` begins with so many pages of slot 0, and has copies of the others. */
+static void begin_as_first(struct cache *c, int to, int shared)
+{
+    for (int p = 0; p < SLOT_PAGES; p++)
+        if (p < shared)
+            c->pages[to * SLOT_PAGES + p] = c->pages[p];
+        else
+            dev.ops->kv_copy(&dev, &(struct kv_copy_args){c->memory, c->shape, c->pages[p], c->pages[to * SLOT_PAGES + p]});
+}
+
+/* The last rows of the longest sequence from three slots at once, which have pages in common. */
+static void check_shared(const struct qkv *x, struct cache *c, void *all)
 {
     enum { N = 5, LEN = 259 };
     int64_t width = x->s.heads * x->s.hd, last = starts[2] + LEN - 1;
     void *out = put_zeros(&dev, dev.dtype, N * width), *q = put_zeros(&dev, dev.dtype, N * width);
-    spoil(cache, dev.ops->kv_cache_bytes(&dev, ks));
+    spoil(c->memory, c->bytes);
     void *unused = put_zeros(&dev, dev.dtype, LEN * width);
-    decode(x, cache, ks, unused, starts[2], 0, 0, LEN);
-    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, *ks, 0, 1, 240, LEN});
-    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, *ks, 0, 2, 96, LEN});
+    decode(x, c, unused, starts[2], 0, 0, LEN);
+    begin_as_first(c, 1, 4);
+    begin_as_first(c, 2, 1);
+    upload_table(c);
     int32_t slot[N] = {1, 0, 2, 1, 2}, pos[N] = {LEN - 1, LEN - 1, LEN - 1, LEN - 2, LEN - 1};
-    int32_t prefix[N] = {0, 0, 0, 0, 0}, len[N] = {240, 0, 240, 240, 96};
-    void *lists[4] = {put_bytes(&dev, slot, sizeof slot), put_bytes(&dev, pos, sizeof pos),
-                      put_bytes(&dev, prefix, sizeof prefix), put_bytes(&dev, len, sizeof len)};
+    void *lists[2] = {put_bytes(&dev, slot, sizeof slot), put_bytes(&dev, pos, sizeof pos)};
     for (int i = 0; i < N; i++)
         dev.ops->copy(&dev, at(q, i * width), at(x->rows, (last - (i == 3)) * x->row), (size_t)width * dtype_bytes(dev.dtype));
-    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
-                                                                    .q = q,
-                                                                    .cache = cache,
-                                                                    .shape = *ks,
-                                                                    .slot = lists[0],
-                                                                    .pos = lists[1],
-                                                                    .prefix_slot = lists[2],
-                                                                    .prefix_len = lists[3],
-                                                                    .n = N,
-                                                                    .n_heads = x->s.heads,
-                                                                    .q_stride = width,
-                                                                    .window = x->s.window,
-                                                                    .scale = 0.21});
+    attend_cached(c, x, out, q, width, lists[0], lists[1], N);
     for (int i = 0; i < N; i++)
         CHECK_MSG(same(at(out, i * width), at(all, (last - (i == 3)) * width), width, dev.dtype),
-                  "%s: row %d with a prefix of %d in another slot", dev.name, i, len[i]);
+                  "%s: row %d of slot %d, which begins with pages of the first", dev.name, i, slot[i]);
     dev.ops->free(&dev, out);
     dev.ops->free(&dev, q);
     dev.ops->free(&dev, unused);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 2; i++)
         dev.ops->free(&dev, lists[i]);
 }
 
-/* The sequences through the cache: in chunks of any size, over a slot's stale contents. */
+/* The sequences through the cache: in chunks of any size, over a page's stale contents. */
 static void check_cached(const struct qkv *x, void *all)
 {
-    struct kv_shape ks = {3, 300, x->s.kv_heads, x->s.hd};
+    struct cache c;
     int64_t width = x->s.heads * x->s.hd;
-    size_t bytes = dev.ops->kv_cache_bytes(&dev, &ks);
-    void *cache = dev.ops->alloc(&dev, bytes), *out = put_zeros(&dev, dev.dtype, ROWS * width);
-    spoil(cache, bytes);
+    cache_init(&c, &x->s);
+    void *out = put_zeros(&dev, dev.dtype, ROWS * width);
+    spoil(c.memory, c.bytes);
     const int64_t chunks[] = {1, 7, 16, 33, 1000};
     for (int s = 0; s < N_SEQS; s++)
-        for (int c = 0; c < 5; c++) {
+        for (int k = 0; k < 5; k++) {
             int64_t len = starts[s + 1] - starts[s];
-            for (int64_t i = 0; i < len; i += chunks[c]) {
-                int64_t n = len - i < chunks[c] ? len - i : chunks[c];
-                decode(x, cache, &ks, at(out, i * width), starts[s] + i, 1, (int32_t)i, n);
+            for (int64_t i = 0; i < len; i += chunks[k]) {
+                int64_t n = len - i < chunks[k] ? len - i : chunks[k];
+                decode(x, &c, at(out, i * width), starts[s] + i, 1, (int32_t)i, n);
             }
             CHECK_MSG(same(out, at(all, starts[s] * width), len * width, dev.dtype),
                       "%s: %d/%d heads of %d, window %d: sequence %d, cached in steps of %d", dev.name,
-                      (int)x->s.heads, (int)x->s.kv_heads, (int)x->s.hd, (int)x->s.window, s, (int)chunks[c]);
+                      (int)x->s.heads, (int)x->s.kv_heads, (int)x->s.hd, (int)x->s.window, s, (int)chunks[k]);
         }
     /* the last row of the longest, after a copy to another slot, beside another sequence's row */
-    decode(x, cache, &ks, out, starts[2], 0, 0, 259);
-    dev.ops->kv_copy(&dev, &(struct kv_copy_args){cache, ks, 0, 2, 0, 259});
-    decode(x, cache, &ks, out, 0, 0, 0, 40);
+    decode(x, &c, out, starts[2], 0, 0, 259);
+    begin_as_first(&c, 2, 0);
+    decode(x, &c, out, 0, 0, 0, 40);
     int32_t slots[2] = {0, 2}, pos[2] = {39, 258};
     void *slots_ = put_bytes(&dev, slots, sizeof slots), *pos_ = put_bytes(&dev, pos, sizeof pos);
     char *q = put_zeros(&dev, dev.dtype, 2 * width);
     dev.ops->copy(&dev, q, at(x->rows, 39 * x->row), (size_t)width * dtype_bytes(dev.dtype));
     dev.ops->copy(&dev, at(q, width), at(x->rows, 299 * x->row), (size_t)width * dtype_bytes(dev.dtype));
-    dev.ops->attention_cached(&dev, &(struct attention_cached_args){.out = out,
-                                                                    .q = q,
-                                                                    .cache = cache,
-                                                                    .shape = ks,
-                                                                    .slot = slots_,
-                                                                    .pos = pos_,
-                                                                    .n = 2,
-                                                                    .n_heads = x->s.heads,
-                                                                    .q_stride = width,
-                                                                    .window = x->s.window,
-                                                                    .scale = 0.21});
+    attend_cached(&c, x, out, q, width, slots_, pos_, 2);
     CHECK(same(out, at(all, 39 * width), width, dev.dtype));
     CHECK(same(at(out, width), at(all, 299 * width), width, dev.dtype));
-    check_prefix(x, cache, &ks, all);
+    check_shared(x, &c, all);
     dev.ops->free(&dev, slots_);
     dev.ops->free(&dev, pos_);
-    dev.ops->free(&dev, cache);
+    dev.ops->free(&dev, c.memory);
+    dev.ops->free(&dev, (void *)(uintptr_t)c.table.pages);
     dev.ops->free(&dev, out);
     dev.ops->free(&dev, q);
 }
