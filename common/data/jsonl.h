@@ -72,7 +72,11 @@ struct jsonl_filter {
     int (*process)(void *self, struct record *rec, struct emit *out, struct err *err);
     /* Called after process(), on one thread and in input order; returns the same; or NULL. */
     int (*decide)(void *self, struct record *rec, struct emit *out, struct err *err);
-    int (*finish)(void *self, struct emit *out, struct err *err); /* or NULL */
+    /* Called on one thread when all records that have arrived are decided, up to some thousand at a
+     * time: what decide() has gathered can be worked off, on the pool, without anybody waiting for
+     * more input.  What it emits is written even if it fails.  Or NULL. */
+    int (*batch)(void *self, struct emit *out, struct err *err);
+    int (*finish)(void *self, struct emit *out, struct err *err); /* the same, at the end; or NULL */
     bool serial;
     const char *aside; /* path of a second output for emit_aside(), in the same order; or NULL */
     bool unparsed; /* process() looks at rec->text; rec->obj is NULL */

@@ -213,12 +213,27 @@ static int settle_item(struct run *r, struct item *it, struct err *err)
     return 0;
 }
 
+/* batch() or finish() */
+static int run_hook(const struct run *r, int (*hook)(void *, struct emit *, struct err *),
+                    struct err *err)
+{
+    struct emit out = {0};
+    int rc = hook(r->filter->self, &out, err);
+    if (print_emit(r, &out, err) < 0)
+        rc = -1;
+    strbuf_release(&out.bytes);
+    strbuf_release(&out.aside);
+    return rc < 0 ? -1 : 0;
+}
+
 static int run_batch(struct run *r, struct err *err)
 {
     pool_for(r->n_items, work, r);
     for (int i = 0; i < r->n_items; i++)
         if (settle_item(r, &r->items[i], err) < 0)
             return -1;
+    if (r->filter->batch && run_hook(r, r->filter->batch, err) < 0)
+        return -1;
     /* About to wait for input: somebody may be waiting for these. */
     if (!lines_ready(&r->lines) && fflush(stdout) != 0)
         return err_errno(err, "cannot write standard output");
@@ -238,15 +253,7 @@ static int run_all(struct run *r, struct err *err)
             return -1;
         }
     } while (more > 0);
-    if (!r->filter->finish)
-        return 0;
-    struct emit last = {0};
-    int rc = r->filter->finish(r->filter->self, &last, err);
-    if (rc == 0)
-        rc = print_emit(r, &last, err);
-    strbuf_release(&last.bytes);
-    strbuf_release(&last.aside);
-    return rc < 0 ? -1 : 0;
+    return r->filter->finish ? run_hook(r, r->filter->finish, err) : 0;
 }
 
 int jsonl_run(const struct jsonl_filter *f, const char **files, int n_files, struct err *err)

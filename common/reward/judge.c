@@ -126,7 +126,6 @@ void judge_close(struct judge *j)
     for (int i = 0; i < j->n_waiting; i++)
         judged_release(&j->waiting[i]);
     free(j->waiting);
-    json_decref(j->group);
     pthread_mutex_destroy(&j->lock);
     free(j);
 }
@@ -371,6 +370,7 @@ int judge_set_aside(struct judge *j, const struct judged *g, struct emit *out, s
     }
     json_object_set_new(g->obj, "no_verdict", json_string(err->text));
     emit_aside(out, g->obj);
+    err_clear(err);
     pthread_mutex_lock(&j->lock);
     j->n_unverified++;
     pthread_mutex_unlock(&j->lock);
@@ -396,40 +396,68 @@ static int judge_record(struct judge *j, struct judged *g, struct err *err)
     return rc;
 }
 
+static struct judged judged_of(const struct record *rec)
+{
+    return (struct judged){.majority = -1,
+                           .obj = json_incref(rec->obj),
+                           .file = rec->file,
+                           .line = rec->line,
+                           .index = rec->index};
+}
+
 static int judge_process(void *self, struct record *rec, struct emit *out, struct err *err)
 {
     struct judge *j = self;
-    struct judged g = {
-        .majority = -1, .obj = json_incref(rec->obj), .file = rec->file, .line = rec->line};
+    struct judged g = judged_of(rec);
+    int rc = judge_record(j, &g, err);
+    if (rc == 0) {
+        judged_finish(j, &g, out);
+        return 0;
+    }
+    if (rc == NO_VERDICT)
+        rc = judge_set_aside(j, &g, out, err);
+    judged_release(&g);
+    return rc;
+}
+
+/* With majority: one without a verdict keeps its place, too. */
+static int judge_member(void *self, struct record *rec, struct emit *out, struct err *err)
+{
+    struct judge *j = self;
+    (void)out;
+    if (!json_object_get(rec->obj, "group"))
+        return err_set(err, "'group' is missing; 'majority' votes within groups");
+    struct judged g = judged_of(rec);
     int rc = judge_record(j, &g, err);
     if (rc == NO_VERDICT) {
-        rc = judge_set_aside(j, &g, out, err);
-        if (rc == 0)
-            err_clear(err);
-        judged_release(&g);
-        return rc;
+        g.no_verdict = xstrdup(err->text);
+        err_clear(err);
+        rc = 0;
     }
-    if (rc == 0 && g.majority >= 0)
-        return group_add(j, &g, out, err);
     if (rc == 0)
-        judged_finish(j, &g, out);
+        group_add(j, &g);
     else
         judged_release(&g);
     return rc;
 }
 
-static int judge_finish(void *self, struct emit *out, struct err *err)
+static int settle_batch(void *self, struct emit *out, struct err *err)
 {
-    return group_flush(self, out, err);
+    return group_settle(self, false, out, err);
+}
+
+static int settle_last(void *self, struct emit *out, struct err *err)
+{
+    return group_settle(self, true, out, err);
 }
 
 struct jsonl_filter judge_filter(struct judge *j)
 {
-    return (struct jsonl_filter){
-        .self = j,
-        .process = judge_process,
-        .finish = judge_finish,
-        .serial = j->has_majority,
-        .aside = j->o.unverified,
-    };
+    struct jsonl_filter f = {.self = j, .process = judge_process, .aside = j->o.unverified};
+    if (j->has_majority) {
+        f.process = judge_member;
+        f.batch = settle_batch;
+        f.finish = settle_last;
+    }
+    return f;
 }

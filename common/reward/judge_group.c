@@ -5,12 +5,14 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "reward/judge_internal.h"
 
 void judged_release(struct judged *g)
 {
     for (int i = 0; i < g->n_scores; i++)
         verdict_release(&g->scores[i].verdict);
+    free(g->no_verdict);
     json_decref(g->obj);
     *g = (struct judged){0};
 }
@@ -105,9 +107,21 @@ void judged_finish(struct judge *j, struct judged *g, struct emit *out)
 
 /* Votes. */
 
+struct group {
+    struct judged *all; /* [n], in order */
+    int n, rc;
+    struct err err;
+};
+
+struct election {
+    struct judge *j;
+    struct group *groups;
+    int n, cap;
+};
+
 static const char *vote_of(const struct judged *g)
 {
-    return g->scores[g->majority].verdict.extracted;
+    return g->no_verdict ? NULL : g->scores[g->majority].verdict.extracted;
 }
 
 static int by_vote(const void *a, const void *b)
@@ -125,11 +139,11 @@ static int by_vote_and_place(const void *a, const void *b)
 }
 
 /* One for each different text, in their order; returns how many. */
-static size_t collect_ballots(const struct judge *j, struct ballot *all)
+static size_t collect_ballots(const struct group *group, struct ballot *all)
 {
     size_t n = 0, kept = 0;
-    for (int i = 0; i < j->n_waiting; i++) {
-        const struct judged *g = &j->waiting[i];
+    for (int i = 0; i < group->n; i++) {
+        const struct judged *g = &group->all[i];
         if (vote_of(g))
             all[n++] = (struct ballot){g->voter, vote_of(g), 1, i, false};
     }
@@ -143,10 +157,12 @@ static size_t collect_ballots(const struct judge *j, struct ballot *all)
     return kept;
 }
 
-static void score_votes(struct judge *j, const struct ballot *all, size_t n)
+static void score_votes(const struct group *group, const struct ballot *all, size_t n)
 {
-    for (int i = 0; i < j->n_waiting; i++) {
-        struct judged *g = &j->waiting[i];
+    for (int i = 0; i < group->n; i++) {
+        struct judged *g = &group->all[i];
+        if (g->no_verdict)
+            continue;
         struct verdict *v = &g->scores[g->majority].verdict;
         struct ballot own = {.voter = g->voter, .text = v->extracted};
         const struct ballot *b = own.text ? bsearch(&own, all, n, sizeof *all, by_vote) : NULL;
@@ -156,51 +172,83 @@ static void score_votes(struct judge *j, const struct ballot *all, size_t n)
 }
 
 /* What is compared was said by a model: a worker does it. */
-static int vote(struct judge *j, struct err *err)
+static void vote(void *arg, int64_t i, int thread)
 {
-    struct ballot *all = xcalloc((size_t)j->n_waiting + 1, sizeof *all);
-    size_t n = collect_ballots(j, all);
-    int rc = n ? workers_vote(j->workers, all, n, err) : 0;
-    if (rc == 0)
-        score_votes(j, all, n);
+    const struct election *e = arg;
+    struct group *group = &e->groups[i];
+    struct ballot *all = xcalloc((size_t)group->n + 1, sizeof *all);
+    size_t n = collect_ballots(group, all);
+    (void)thread;
+    group->rc = n ? workers_vote(e->j->workers, all, n, &group->err) : 0;
+    if (group->rc == 0)
+        score_votes(group, all, n);
     free(all);
-    return rc;
 }
 
-int group_flush(struct judge *j, struct emit *out, struct err *err)
+static int emit_group(struct judge *j, struct group *group, struct emit *out, struct err *err)
 {
-    int rc = j->n_waiting ? vote(j, err) : 0;
-    bool voted = rc == 0;
-    for (int i = 0; i < j->n_waiting; i++) {
-        if (voted) {
-            judged_finish(j, &j->waiting[i], out);
+    for (int i = 0; i < group->n; i++) {
+        struct judged *g = &group->all[i];
+        if (!g->no_verdict && group->rc == 0) {
+            judged_finish(j, g, out);
             continue;
         }
-        if (rc != JSONL_STOP)
-            rc = judge_set_aside(j, &j->waiting[i], out, err);
-        judged_release(&j->waiting[i]);
+        err_set(err, "%s", g->no_verdict ? g->no_verdict : group->err.text);
+        if (judge_set_aside(j, g, out, err) < 0)
+            return -1;
+        judged_release(g);
     }
-    j->n_waiting = 0;
-    json_decref(j->group);
-    j->group = NULL;
-    if (rc == 0)
-        err_clear(err);
-    return rc;
+    return 0;
 }
 
-int group_add(struct judge *j, struct judged *g, struct emit *out, struct err *err)
+void group_add(struct judge *j, struct judged *g)
 {
-    json_t *group = json_object_get(g->obj, "group");
-    int rc = 0;
-    if (!group) {
-        judged_release(g);
-        return err_set(err, "'group' is missing; 'majority' votes within groups");
-    }
-    if (j->group && !json_equal(group, j->group))
-        rc = group_flush(j, out, err);
-    if (!j->group)
-        j->group = json_incref(group);
+    pthread_mutex_lock(&j->lock);
     GROW(j->waiting, j->n_waiting, j->cap_waiting);
     j->waiting[j->n_waiting++] = *g;
-    return rc;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const struct judged *x = a, *y = b;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+/* Records of one group follow one another.  Returns how many of those that wait are in a group that
+ * is complete. */
+static int find_groups(struct election *e, bool end)
+{
+    struct judge *j = e->j;
+    int start = 0;
+    for (int i = j->n_open ? j->n_open : 1; i <= j->n_waiting; i++) {
+        if (i == j->n_waiting && !end)
+            break;
+        if (i < j->n_waiting && json_equal(json_object_get(j->waiting[i].obj, "group"),
+                                           json_object_get(j->waiting[start].obj, "group")))
+            continue;
+        GROW(e->groups, e->n, e->cap);
+        e->groups[e->n++] = (struct group){.all = &j->waiting[start], .n = i - start};
+        start = i;
+    }
+    return start;
+}
+
+int group_settle(struct judge *j, bool end, struct emit *out, struct err *err)
+{
+    struct election e = {.j = j};
+    if (j->n_waiting == 0)
+        return 0;
+    qsort(j->waiting + j->n_open, (size_t)(j->n_waiting - j->n_open), sizeof *j->waiting, by_index);
+    int n_done = find_groups(&e, end), rc = 0;
+    pool_for(e.n, vote, &e);
+    for (int i = 0; i < e.n && rc == 0; i++)
+        rc = emit_group(j, &e.groups[i], out, err);
+    free(e.groups);
+    if (rc < 0)
+        return rc;
+    j->n_waiting -= n_done;
+    memmove(j->waiting, j->waiting + n_done, (size_t)j->n_waiting * sizeof *j->waiting);
+    j->n_open = j->n_waiting;
+    return 0;
 }

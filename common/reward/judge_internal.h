@@ -42,8 +42,9 @@ struct judged {
     int n_scores, majority; /* majority: index in scores, -1 = none */
     const struct verifier *voter;
     struct shaping shaping;
+    char *no_verdict; /* owned: why there is none, or NULL; for one that waits */
     const char *file; /* where it stood */
-    int64_t line;
+    int64_t line, index;
 };
 
 struct tally {
@@ -59,10 +60,10 @@ struct judge {
     struct workers *workers;
     struct verdict_cache *cache; /* or NULL */
     bool has_majority;
-    json_t *group; /* of the records waiting */
-    struct judged *waiting;
+    pthread_mutex_t lock; /* over what is below, while records are processed */
+    struct judged *waiting; /* for the rest of their group */
     int n_waiting, cap_waiting;
-    pthread_mutex_t lock; /* over the counts below */
+    int n_open; /* the first of them: in order, and all of the group that may go on */
     struct tally tallies[MAX_TALLIES];
     int n_tallies;
     int64_t n_filtered, n_unverified;
@@ -71,12 +72,15 @@ struct judge {
 /* Writes the fields and emits the record, or drops it by the filter.  Releases the scores. */
 void judged_finish(struct judge *j, struct judged *g, struct emit *out);
 void judged_release(struct judged *g);
-/* Nothing is known about the answer: the record is kept for another try, and gets no score. */
+/* Nothing is known about the answer, err says why: the record is kept for another try, and gets no
+ * score. */
 int judge_set_aside(struct judge *j, const struct judged *g, struct emit *out,
                     struct err *err) WARN_UNUSED;
-/* Takes over g, also if it fails, until its group is complete; emits the group before it. */
-int group_add(struct judge *j, struct judged *g, struct emit *out, struct err *err) WARN_UNUSED;
-int group_flush(struct judge *j, struct emit *out, struct err *err) WARN_UNUSED;
+/* Takes over g until its group is complete.  From any thread, in any order. */
+void group_add(struct judge *j, struct judged *g);
+/* Lets the groups vote that are complete (at the end all are), and emits them in the order of the
+ * input. */
+int group_settle(struct judge *j, bool end, struct emit *out, struct err *err) WARN_UNUSED;
 void judge_log(const struct judge *j);
 
 #endif

@@ -180,6 +180,48 @@ static void test_threads(void)
     strbuf_release(&out[1]);
 }
 
+/* Gathers on all threads, works off a batch at a time; refuses to when it has seen 14. */
+static int gather(void *arg, struct record *rec, struct emit *out, struct err *err)
+{
+    int64_t n;
+    (void)out;
+    if (json_get_int(rec->obj, "n", &n, err) < 0)
+        return -1;
+    __atomic_fetch_add(&((struct self *)arg)->sum, n, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static int work_off(void *arg, struct emit *out, struct err *err)
+{
+    struct self *self = arg;
+    int64_t sum = self->sum;
+    self->sum = 0;
+    if (sum)
+        emit_raw(out, sum % 2 ? "odd\n" : "even\n", sum % 2 ? 4 : 5);
+    return sum == 14 ? err_set(err, "fourteen") : 0;
+}
+
+static void test_batch(void)
+{
+    struct self self = {0};
+    struct jsonl_filter f = {.self = &self, .process = gather, .batch = work_off, .finish = finish};
+    struct strbuf text = {0}, out = {0};
+    struct err err = {0};
+    CHECK_MSG(run(&f, "{\"n\":2}\n{\"n\":3}\n", 16, &out, &err) == 0, "%s", err.text);
+    CHECK_STR(out.buf, "odd\nend\n");
+    /* What it says before it fails is written. */
+    self.finished = false;
+    CHECK(run(&f, "{\"n\":14}\n", 9, &out, &err) == -1 && !self.finished);
+    CHECK_STR(out.buf, "even\n");
+    CHECK_STR(err.text, "fourteen");
+    for (int i = 0; i < 3000; i++)
+        strbuf_adds(&text, "{\"n\":4}\n");
+    CHECK_MSG(run(&f, text.buf, text.len, &out, &err) == 0, "%s", err.text);
+    CHECK_MSG(out.len >= 5 * 3 && strncmp(out.buf, "even\neven\neven\n", 15) == 0, "%s", out.buf);
+    strbuf_release(&text);
+    strbuf_release(&out);
+}
+
 static void test_reader(void)
 {
     struct err err = {0};
@@ -225,6 +267,7 @@ int main(void)
     test_threads();
     pool_init(2);
     test_skip_bad();
+    test_batch();
     test_reader();
     pool_release();
     CHECK(dir_remove(dir, &err) == 0);
