@@ -1,10 +1,14 @@
 /* nursery.c - a process with one thread that forks the workers and waits for them.
  *
- * It ends when its parent does, whatever ended that, and takes along all that the workers and their
- * programs have started (offspring.h).
+ * It ends when the program does, whatever ended that, and takes along all that the workers and their
+ * programs have started (offspring.h).  So that this is done when the nursery itself is killed, too,
+ * its parent is not the program but a guard, who does nothing but wait for its end and then ends what
+ * it left; and when the guard is killed the nursery ends by itself.  What is left over after both
+ * were killed at once nobody finds.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -124,19 +128,51 @@ static int bury(int control, pid_t pid)
     return send_back(control, &back, -1);
 }
 
-static noreturn void nursery_main(int control)
+/* False when the program or the guard is gone; guard is the end of a pipe that nobody writes to. */
+static bool next_order(int control, int guard, struct order *order)
+{
+    struct pollfd p[] = {{.fd = control, .events = POLLIN}, {.fd = guard}};
+    while (poll(p, ARRAY_SIZE(p), -1) < 0) {
+        if (errno != EINTR)
+            return false;
+    }
+    return !p[1].revents && recv(control, order, sizeof *order, 0) == sizeof *order;
+}
+
+static noreturn void nursery_main(int control, int guard)
 {
     struct order order;
-    /* Signals to the whole group are for the parent; its end, which closes the socket, is ours. */
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it, and then nobody can be waited for */
-    while (recv(control, &order, sizeof order, 0) == sizeof order) {
+    offspring_adopt();
+    while (next_order(control, guard, &order)) {
         int rc = order.what == SPAWN ? spawn(control) : bury(control, order.pid);
         if (rc < 0)
             break;
     }
+    offspring_kill(NULL, 0);
+    _exit(0);
+}
+
+static noreturn void guard_main(int control)
+{
+    int line[2];
+    /* Signals to the whole group are for the program; its end, which closes the socket, is ours. */
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it, and then nobody can be waited for */
+    keep_only(control);
+    offspring_adopt();
+    if (pipe2(line, O_CLOEXEC) < 0)
+        _exit(1);
+    pid_t nursery = fork();
+    if (nursery == 0) {
+        close(line[1]);
+        nursery_main(control, line[0]);
+    }
+    close(control);
+    close(line[0]);
+    while (nursery > 0 && waitpid(nursery, NULL, 0) < 0 && errno == EINTR)
+        continue;
     offspring_kill(NULL, 0);
     _exit(0);
 }
@@ -148,11 +184,8 @@ int nursery_open(struct nursery *n, struct err *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "cannot make a socket pair");
     n->pid = fork();
-    if (n->pid == 0) {
-        keep_only(pair[1]);
-        offspring_adopt();
-        nursery_main(pair[1]);
-    }
+    if (n->pid == 0)
+        guard_main(pair[1]);
     close(pair[1]);
     if (n->pid < 0) {
         close(pair[0]);

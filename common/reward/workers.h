@@ -5,7 +5,7 @@
  * fresh worker where it died.  Workers are forked by a process that has one
  * thread and no files (the nursery), so that no lock or descriptor is caught
  * in the fork.  When the parent dies, by whatever signal, all of them die, and whatever they have
- * started.
+ * started; when the nursery dies, too, and there is no verdict from then on.
  *
  *     struct workers *w = workers_open(2, 600, err);
  *     int rc = workers_judge(w, verifier, &answer, truth, &verdict, err);   // from any thread

@@ -16,7 +16,7 @@ noreturn void worker_main(int fd);
 
 /* The nursery forks workers and buries them.  Not for several threads at once. */
 struct nursery {
-    pid_t pid;
+    pid_t pid; /* of its guard */
     int fd;
 };
 int nursery_open(struct nursery *n, struct err *err) WARN_UNUSED;

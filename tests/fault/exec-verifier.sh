@@ -92,6 +92,21 @@ for signal in KILL TERM; do
     wait $pid 2>/dev/null
     gone "after SIG$signal"
 done
+# The nursery or its guard is killed, nothing else: the same, and there is no verdict from then on.
+children() { cat /proc/$1/task/$1/children 2>/dev/null; }
+for who in guard nursery; do
+    timeout 60 reward-verify -q --threads 1 --exec "sh starter.sh" --unverified aside three.jsonl >out 2>log &
+    pid=$!
+    i=0
+    while [ $i -lt 300 ] && ! pgrep -f "sleep $NAP" >/dev/null; do i=$((i + 1)); sleep 0.1; done
+    guard=$(children $(children $pid))
+    nursery=$(children $guard)
+    case $who in guard) kill -9 $guard ;; nursery) kill -9 $nursery ;; esac || fail "no $who"
+    wait $pid || fail "the $who was killed: status $?: $(cat log)"
+    [ "$(cat out aside | jq -s length)" = 3 ] || fail "the $who was killed: $(cat out aside)"
+    jq -r .no_verdict aside | grep -q "the process that starts workers is gone" || fail "the $who was killed: $(cat aside)"
+    gone "the $who was killed"
+done
 # Many short programs are not kept as zombies by a program that does not wait.
 cat >short.sh <<'END'
 while read -r line; do

@@ -6,6 +6,12 @@ set -u
 command -v jq >/dev/null || { echo "skip: jq is not installed"; exit 77; }
 bad=0
 fail() { echo "$*"; bad=1; }
+children() { cat /proc/$1/task/$1/children 2>/dev/null; }
+workers_of() { # program
+    for guard in $(children $1); do
+        for nursery in $(children $guard); do children $nursery; done
+    done
+}
 kills=4 lines=4000
 [ -n "${LONG:-}" ] && kills=40 lines=50000
 
@@ -13,15 +19,13 @@ seq 1 $lines | jq -c '{id: "r\(.)", completion: "so \\boxed{\(. % 700)}", ground
 reward-verify -q in.jsonl >want.jsonl || fail "status $?"
 
 # The workers are killed again and again while it works; what has no verdict goes aside.
-# They are the grandchildren: started by a process of their own.
+# They are great-grandchildren: of the nursery, which has a guard.
 reward-verify -q --workers 2 --unverified aside.jsonl in.jsonl >out.jsonl &
 pid=$!
 n=0
 while kill -0 $pid 2>/dev/null; do
-    for nursery in $(cat /proc/$pid/task/$pid/children 2>/dev/null); do
-        for worker in $(cat /proc/$nursery/task/$nursery/children 2>/dev/null); do
-            kill -9 "$worker" 2>/dev/null && n=$((n + 1))
-        done
+    for worker in $(workers_of $pid); do
+        kill -9 "$worker" 2>/dev/null && n=$((n + 1))
     done
 done
 wait $pid || fail "killed workers: status $?"
@@ -74,11 +78,9 @@ peak() { # file
     while kill -0 $p 2>/dev/null; do
         now=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$p/status 2>/dev/null)
         main=${now:-$main}
-        for nursery in $(cat /proc/$p/task/$p/children 2>/dev/null); do
-            for w in $(cat /proc/$nursery/task/$nursery/children 2>/dev/null); do
-                now=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$w/status 2>/dev/null)
-                worker=${now:-$worker}
-            done
+        for w in $(workers_of $p); do
+            now=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$w/status 2>/dev/null)
+            worker=${now:-$worker}
         done
         sleep 0.02
     done
