@@ -8,9 +8,13 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "reward/rational.h"
 
 #define MAX_NUMBER 1000 /* of a number's part: the search must stay linear */
+#define MAX_BOXES 16    /* of one answer; all that is searched for them is bounded, too */
+#define MAX_JOINT 40
+#define MAX_BOX 1000
 #define BLANK " \t\r\n"
 #define UNICODE_MINUS "\xe2\x88\x92"
 
@@ -80,6 +84,71 @@ bool extract_boxed(const char *text, struct span *out)
     if (boxed && (!fbox || boxed > fbox))
         return boxed_at(boxed + strlen("\\boxed"), out);
     return fbox && boxed_at(fbox + strlen("\\fbox"), out);
+}
+
+/* What may stand between two boxes of one answer: signs around formulas and blanks, and with them at
+ * least one comma, "and" or "or". */
+static bool joins(const char *s, const char *end)
+{
+    static const char *const marks[] = {"\\text{", "}",   "\\(", "\\)", "\\[", "\\]", "\\quad",
+                                        "\\,",     "\\;", "\\ ", "$",   " ",   "\n"};
+    static const char *const joints[] = {",", ";", "and", "or"};
+    bool joined = false;
+    while (s < end) {
+        size_t n = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(marks) && n == 0; i++)
+            n = strncmp(s, marks[i], strlen(marks[i])) == 0 ? strlen(marks[i]) : 0;
+        for (size_t i = 0; i < ARRAY_SIZE(joints) && n == 0; i++) {
+            n = strncmp(s, joints[i], strlen(joints[i])) == 0 ? strlen(joints[i]) : 0;
+            joined = joined || n > 0;
+        }
+        if (n == 0)
+            return false;
+        s += n;
+    }
+    return joined;
+}
+
+/* The box that ends in front of p, parted by not much more than a joint: its "\boxed", or NULL. */
+static const char *box_before(const char *text, const char *p, struct span *inside)
+{
+    const char *close = p;
+    /* \text{ and } between them has a brace of its own */
+    while (close > text && p - close < MAX_JOINT && (*close != '}' || !joins(close + 1, p)))
+        close--;
+    if (close <= text || *close != '}' || !joins(close + 1, p))
+        return NULL;
+    int depth = 0;
+    for (const char *q = close; q > text && close - q < MAX_BOX; q--) {
+        bool escaped = q[-1] == '\\';
+        depth += !escaped && *q == '}' ? 1 : !escaped && *q == '{' ? -1 : 0;
+        if (depth > 0)
+            continue;
+        *inside = (struct span){q + 1, (size_t)(close - q - 1)};
+        span_trim(inside);
+        bool box = q - text >= 6 && memcmp(q - 6, "\\boxed", 6) == 0 && inside->n > 0;
+        return box ? q - 6 : NULL;
+    }
+    return NULL;
+}
+
+char *extract_boxes(const char *text)
+{
+    const char *p = last_of(text, "\\boxed"), *fbox = last_of(text, "\\fbox");
+    struct span box[MAX_BOXES];
+    int n = 1;
+    if (!p || (fbox && fbox > p) || !boxed_at(p + strlen("\\boxed"), &box[0]))
+        return NULL;
+    while (n < MAX_BOXES && (p = box_before(text, p, &box[n])))
+        n++;
+    if (n == 1)
+        return NULL;
+    struct strbuf list = {0};
+    for (int i = n - 1; i >= 0; i--) {
+        strbuf_add(&list, box[i].start, box[i].n);
+        strbuf_adds(&list, i > 0 ? ", " : "");
+    }
+    return strbuf_detach(&list, NULL);
 }
 
 bool extract_minerva(const char *text, struct span *out)
@@ -203,7 +272,8 @@ static void strip_marks(struct span *s)
 
 bool extract_answer_is(const char *text, struct span *out)
 {
-    static const char *const leads[] = {"answer is", "answer:", "answer**:"};
+    static const char *const leads[] = {"answer is", "answer:", "answer**:", "option is",
+                                        "choice is"};
     const char *start = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(leads); i++) {
         const char *p = last_of(text, leads[i]);

@@ -16,6 +16,9 @@ struct span {
 
 /* \boxed{..}, \fbox{..} with balanced braces, or "\boxed 5". */
 bool extract_boxed(const char *text, struct span *out);
+/* "\boxed{1} and \boxed{2}", "\boxed{1}, \boxed{2}": several that are one answer, as "1, 2".  Owned;
+ * NULL if the last one stands alone. */
+char *extract_boxes(const char *text);
 /* "The final answer is X. I hope it is correct." (Lewkowycz et al., arXiv:2206.14858) */
 bool extract_minerva(const char *text, struct span *out);
 /* <name>..</name> */

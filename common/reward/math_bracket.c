@@ -71,6 +71,8 @@ node parser_group(struct parser *s)
     int bars = s->bars;
     s->bars = 0;
     node inside = parser_list(s);
+    if (inside && parser_take(s, TOK_CHOOSE))
+        inside = parser_node2(s, MATH_BINOMIAL, inside, parser_sum(s));
     s->bars = bars;
     if (!inside)
         return NULL;

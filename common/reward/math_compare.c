@@ -148,8 +148,19 @@ static node flat_union(struct compare *c, node m)
     return list;
 }
 
+/* x < 1 or x > 2, \mathbb{R} \setminus \{1\}: beside a union of intervals */
+static bool same_union(struct compare *c, node parts, node b)
+{
+    bool both = b->kind == MATH_SETOP && b->op == 'u';
+    return both ? same_unordered(c, parts, flat_union(c, b)) : decided(c, "set", false);
+}
+
 static bool same_setop(struct compare *c, node a, node b)
 {
+    bool puncture = a->kind == MATH_SETOP && b->kind == MATH_SETOP && (a->op == 'd') != (b->op == 'd');
+    node left = puncture && a->op == 'd' ? a : b, parts = puncture ? rewrite_union(c, left) : NULL;
+    if (parts)
+        return same_union(c, parts, left == a ? b : a);
     if (a->kind != MATH_SETOP || b->kind != MATH_SETOP || a->op != b->op)
         return decided(c, "set", false);
     if (a->op == 'u')
@@ -200,7 +211,12 @@ static bool is_collection(node m)
 static bool same_collection(struct compare *c, node a, node b)
 {
     if (!is_collection(a) || !is_collection(b)) {
-        node set = is_collection(a) ? a : b, one = set == a ? b : a;
+        node set = is_collection(a) ? a : b, one = set == a ? b : a, parts;
+        if (one->kind == MATH_SETOP && (parts = rewrite_union(c, set)))
+            return same_union(c, parts, one);
+        if (set->kind == MATH_LIST && one->kind == MATH_SEQUENCE && set->n == one->n &&
+            (parts = rewrite_named_tuple(c, set)))
+            return decided(c, "named-tuple", same_sequence(c, parts, one));
         return set->kind == MATH_SET && set->n == 1 && same(c, set->arg[0], one);
     }
     if (a->kind == MATH_SET || b->kind == MATH_SET)
@@ -318,9 +334,19 @@ static bool is_based(node m)
     return m->kind == MATH_BASED || (m->kind == MATH_NEG && is_based(m->arg[0]));
 }
 
+/* x \in (0, 1) */
+static bool is_membership(node m)
+{
+    return m->kind == MATH_CHAIN && m->n == 2 && m->text[0] == 'i' && m->arg[0]->kind == MATH_NAME;
+}
+
 static bool same_relation(struct compare *c, node a, node b)
 {
     node chain = a->kind == MATH_CHAIN ? a : b, other = chain == a ? b : a;
+    if (other->kind == MATH_CHAIN && is_membership(a) != is_membership(b)) {
+        node member = is_membership(a) ? a : b, bounds = rewrite_interval(c, member == a ? b : a);
+        return bounds && same(c, member->arg[1], bounds);
+    }
     if (other->kind == MATH_CHAIN) {
         node x = rewrite_interval(c, a), y = rewrite_interval(c, b);
         if (x && y && x->kind != y->kind)
@@ -382,6 +408,10 @@ bool math_compare(const struct math_node *a, const struct math_node *b, struct a
         .arena = arena, .rule = "tree", .pairs = MAX_PAIRS, .effort = {MATH_EFFORT}};
     bool equal = math_same_tree(a, b);
     math_eval_begin();
+    if (!equal && rewrite_has_condition(a) != rewrite_has_condition(b)) {
+        a = rewrite_has_condition(a) ? rewrite_without_conditions(&c, a) : a;
+        b = rewrite_has_condition(b) ? rewrite_without_conditions(&c, b) : b;
+    }
     if (!equal) {
         node x = rewrite_claims(&c, a), y = rewrite_claims(&c, b);
         equal = same(&c, x, y) || ((x != a || y != b) && same(&c, a, b));

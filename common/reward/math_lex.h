@@ -15,6 +15,7 @@ enum math_token_kind {
     TOK_SQRT,
     TOK_FRAC,
     TOK_BINOM,
+    TOK_CHOOSE, /* between its two */
     TOK_OVERLINE,
     TOK_DEGREE,
     TOK_PRIME,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ABOUT 0.01 /* how near the two sides of \approx must be */
+#define MAX_HOLES 16
 
 struct math_node *rewrite_node(struct compare *c, enum math_kind kind, int n)
 {
@@ -214,6 +215,123 @@ node rewrite_interval(struct compare *c, node chain)
     if (m->n == 2 && m->arg[1]->kind == MATH_NAME && !rewrite_has_kind(m->arg[0], MATH_NAME))
         return interval(c, m->text[0] == 'l' ? '[' : '(', m->arg[0], infinite(c, false), ')');
     return NULL;
+}
+
+static node interval_of_item(struct compare *c, node item, const char **name)
+{
+    node span = item->kind == MATH_CHAIN ? rewrite_interval(c, item) : NULL;
+    if (!span || span->kind != MATH_SEQUENCE)
+        return NULL;
+    for (int i = 0; i < item->n; i++) {
+        if (item->arg[i]->kind != MATH_NAME)
+            continue;
+        if (*name && strcmp(*name, item->arg[i]->text) != 0)
+            return NULL;
+        *name = item->arg[i]->text;
+    }
+    return span;
+}
+
+static bool is_reals(node m)
+{
+    return m->kind == MATH_SEQUENCE && m->n == 2 && m->arg[0]->kind == MATH_NEG &&
+           m->arg[0]->arg[0]->kind == MATH_INFINITY && m->arg[1]->kind == MATH_INFINITY;
+}
+
+/* Its numbers in rising order; false if they have none. */
+static bool sort_numbers(struct compare *c, node *item, int n)
+{
+    for (int i = 0; i < n; i++) {
+        double x, before;
+        node m = item[i];
+        if (!math_approximate(m, &c->effort, &x))
+            return false;
+        int k = i;
+        for (; k > 0 && math_approximate(item[k - 1], &c->effort, &before) && before > x; k--)
+            item[k] = item[k - 1];
+        item[k] = m;
+    }
+    return true;
+}
+
+/* \mathbb{R} \setminus \{1, 2\} as (-infinity, 1), (1, 2), (2, infinity) */
+static node punctured(struct compare *c, node m)
+{
+    node holes = m->arg[1];
+    if (m->op != 'd' || !is_reals(m->arg[0]) || holes->kind != MATH_SET || holes->n < 1 ||
+        holes->n > MAX_HOLES)
+        return NULL;
+    node item[MAX_HOLES], low = infinite(c, true);
+    memcpy(item, holes->arg, (size_t)holes->n * sizeof *item);
+    if (!sort_numbers(c, item, holes->n))
+        return NULL;
+    struct math_node *list = rewrite_node(c, MATH_LIST, holes->n + 1);
+    for (int i = 0; i <= holes->n; i++) {
+        node high = i < holes->n ? item[i] : infinite(c, false);
+        list->arg[i] = interval(c, '(', low, high, ')');
+        low = high;
+    }
+    return list;
+}
+
+node rewrite_union(struct compare *c, node m)
+{
+    const char *name = NULL;
+    if (m->kind == MATH_SETOP)
+        return punctured(c, m);
+    if (m->kind != MATH_LIST)
+        return NULL;
+    struct math_node *list = rewrite_node(c, MATH_LIST, m->n);
+    for (int i = 0; i < m->n; i++) {
+        if (!(list->arg[i] = interval_of_item(c, m->arg[i], &name)))
+            return NULL;
+    }
+    return list;
+}
+
+/* k \in \mathbb{Z}, n \in \mathbb{N}^+ */
+static bool is_condition(node m)
+{
+    if (m->kind != MATH_CHAIN || m->n != 2 || m->text[0] != 'i' || m->arg[0]->kind != MATH_NAME)
+        return false;
+    node set = m->arg[1];
+    return set->kind == MATH_NAME && (strcmp(set->text, "Z") == 0 || strcmp(set->text, "N") == 0);
+}
+
+bool rewrite_has_condition(node m)
+{
+    for (int i = 0; m->kind == MATH_LIST && i < m->n; i++) {
+        if (is_condition(m->arg[i]))
+            return true;
+    }
+    return false;
+}
+
+node rewrite_without_conditions(struct compare *c, node m)
+{
+    struct math_node *list = rewrite_node(c, MATH_LIST, m->n);
+    list->n = 0;
+    for (int i = 0; i < m->n; i++) {
+        if (!is_condition(m->arg[i]))
+            list->arg[list->n++] = m->arg[i];
+    }
+    return list->n == 1 ? list->arg[0] : list;
+}
+
+node rewrite_named_tuple(struct compare *c, node m)
+{
+    struct math_node *tuple = rewrite_node(c, MATH_SEQUENCE, m->n);
+    tuple->open = '(';
+    tuple->close = ')';
+    for (int i = 0; i < m->n; i++) {
+        node item = m->arg[i];
+        bool equation = item->kind == MATH_CHAIN && item->n == 2 && item->text[0] == '=' &&
+                        item->arg[0]->kind == MATH_NAME;
+        if (!equation || (i > 0 && strcmp(m->arg[i - 1]->arg[0]->text, item->arg[0]->text) >= 0))
+            return NULL;
+        tuple->arg[i] = item->arg[1];
+    }
+    return tuple;
 }
 
 /* "x = 1 or x = 2", "x = 1, 2": each claim on its own. */

@@ -27,5 +27,14 @@ node rewrite_claims(struct compare *c, node m);
 node rewrite_upward(struct compare *c, node m);
 /* "x >= 3" as [3, infinity), "1 < x <= 2" as (1, 2]; NULL if it bounds no single variable. */
 node rewrite_interval(struct compare *c, node chain);
+/* "x < 1 or x > 2" as a list of intervals, and so the reals without some numbers; NULL if it is
+ * something else. */
+node rewrite_union(struct compare *c, node m);
+/* "k \pi, k \in \mathbb{Z}": is there an item that only says what another's name stands for? */
+bool rewrite_has_condition(node m);
+/* Without such items; what is left of a list of one is its item. */
+node rewrite_without_conditions(struct compare *c, node m);
+/* "x = 1, y = 2" as (1, 2): names in the order of the alphabet; NULL if it is something else. */
+node rewrite_named_tuple(struct compare *c, node m);
 
 #endif

@@ -57,7 +57,12 @@ static const struct unit {
     {"day", "time", "86400"},
     {"week", "time", "604800"},
     {"mph", "us-speed", "1"},
+    {"mile per hour", "us-speed", "1"},
+    {"miles per hour", "us-speed", "1"},
+    {"miles/hour", "us-speed", "1"},
     {"kph", "speed", "1"},
+    {"km/h", "speed", "1"},
+    {"kilometers per hour", "speed", "1"},
     {"am", "morning", "1"},
     {"pm", "afternoon", "1"},
 };

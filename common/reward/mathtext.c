@@ -142,13 +142,39 @@ static bool same_spelling(const char *a, const char *b)
     return *a && (is_word(a) ? strcasecmp(a, b) : strcmp(a, b)) == 0;
 }
 
-/* "(B)", "B", "B.", "B) 5 apples": the letter of a choice, 0 if it is none.  alone: nothing may
- * follow. */
+static bool is_choice_letter(char c)
+{
+    return c >= 'A' && c <= 'J';
+}
+
+/* Does what stands behind a choice name others: "(A) 5 (B) 6", "B) or C"?  Without blanks. */
+static bool names_others(const char *s)
+{
+    static const char *const joints[] = {"or", "and", ",", "/", "&"};
+    for (size_t i = 0; i < ARRAY_SIZE(joints); i++) {
+        size_t n = strlen(joints[i]);
+        if (strncmp(s, joints[i], n) != 0)
+            continue;
+        const char *letter = s + n + (s[n] == '(');
+        if (is_choice_letter(*letter) && !isalnum((unsigned char)letter[1]))
+            return true;
+    }
+    for (const char *p = s; *p; p++) {
+        if (is_choice_letter(p[0]) && p[1] == ')' && (p == s || !isalnum((unsigned char)p[-1])))
+            return true;
+    }
+    return false;
+}
+
+/* "(B)", "B", "B.", "option B", "B) 5 apples": the letter of a choice, 0 if it is none.  alone:
+ * nothing may follow. */
 static char choice(const char *s, bool alone)
 {
+    if (!alone && (strncasecmp(s, "option", 6) == 0 || strncasecmp(s, "choice", 6) == 0))
+        s += 6;
     bool braced = *s == '{', open = s[braced] == '(';
     s += braced + open;
-    if (*s < 'A' || *s > 'J')
+    if (!is_choice_letter(*s))
         return 0;
     char letter = *s++;
     bool closed = *s == ')' || *s == '.' || *s == ':';
@@ -156,7 +182,7 @@ static char choice(const char *s, bool alone)
         return 0;
     s += closed;
     s += braced && *s == '}';
-    if (*s == '\0' || (!alone && closed))
+    if (*s == '\0' || (!alone && closed && !names_others(s)))
         return letter;
     return 0;
 }

@@ -50,7 +50,9 @@ static int judge_by(const json_t *truth, bool (*same)(const char *, const char *
 static void extract_math(const char *text, struct verdict *out)
 {
     struct span span;
-    if (extract_boxed(text, &span))
+    if ((out->extracted = extract_boxes(text)))
+        out->rule = "boxes";
+    else if (extract_boxed(text, &span))
         found(out, &span, "boxed");
     else if (extract_minerva(text, &span))
         found(out, &span, "final-answer");
@@ -70,6 +72,9 @@ static void extract_math(const char *text, struct verdict *out)
 static char *math_truth(const char *truth)
 {
     struct span boxed;
+    char *boxes = extract_boxes(truth);
+    if (boxes)
+        return boxes;
     return extract_boxed(truth, &boxed) ? span_dup(&boxed) : xstrdup(truth);
 }
 
