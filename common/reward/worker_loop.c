@@ -9,24 +9,31 @@
 #include "data/utf8.h"
 #include "reward/workers_internal.h"
 
-int message_send(int fd, const json_t *obj)
+struct lengths {
+    uint32_t json, text;
+};
+
+int message_send(int fd, const json_t *obj, const char *text)
 {
-    struct strbuf text = {0};
-    strbuf_add(&text, &(uint32_t){0}, sizeof(uint32_t));
-    json_write(&text, obj);
-    uint32_t n = (uint32_t)(text.len - sizeof n);
-    memcpy(text.buf, &n, sizeof n);
+    struct strbuf out = {0};
+    struct lengths n = {.text = text ? (uint32_t)strlen(text) : 0};
+    strbuf_add(&out, &n, sizeof n);
+    json_write(&out, obj);
+    n.json = (uint32_t)(out.len - sizeof n);
+    memcpy(out.buf, &n, sizeof n);
+    if (n.text)
+        strbuf_add(&out, text, n.text);
     size_t done = 0;
-    while (done < text.len) {
-        ssize_t k = send(fd, text.buf + done, text.len - done, MSG_NOSIGNAL);
+    while (done < out.len) {
+        ssize_t k = send(fd, out.buf + done, out.len - done, MSG_NOSIGNAL);
         if (k < 0 && errno == EINTR)
             continue;
         if (k <= 0)
             break;
         done += (size_t)k;
     }
-    bool whole = done == text.len;
-    strbuf_release(&text);
+    bool whole = done == out.len;
+    strbuf_release(&out);
     return whole ? 0 : -1;
 }
 
@@ -71,7 +78,6 @@ json_t *request_make(const struct verifier *v, const struct answer *a, const jso
     json_t *req = json_object(), *record = workers_record(a->record);
     size_t n = strlen(a->text), n_whole = strlen(a->whole);
     json_object_set_new(req, "verifier", json_string(v->name));
-    json_object_set_new(req, "whole", json_string(a->whole));
     /* What is judged is most often the end of all that was said. */
     if (n <= n_whole && strcmp(a->whole + n_whole - n, a->text) == 0)
         json_object_set_new(req, "from", json_integer((json_int_t)(n_whole - n)));
@@ -156,14 +162,14 @@ static json_t *count_votes(const json_t *votes)
 
 /* Verdicts. */
 
-static int judge_request(const json_t *req, struct verdict *out, struct err *err)
+static int judge_request(const json_t *req, const char *whole, struct verdict *out,
+                         struct err *err)
 {
-    const char *whole = json_string_value(json_object_get(req, "whole"));
     const char *text = json_string_value(json_object_get(req, "text"));
     json_int_t from = json_integer_value(json_object_get(req, "from"));
     const struct verifier *v =
         verifier_find(json_string_value(json_object_get(req, "verifier")));
-    if (!v || !whole)
+    if (!v || from < 0 || (size_t)from > strlen(whole))
         BUG("a request without a verifier or a text");
     struct answer a = {
         .text = text ? text : whole + from,
@@ -195,37 +201,55 @@ static json_t *reply_make(int rc, const struct verdict *v, const struct err *err
     return reply;
 }
 
-static json_t *judge_reply(const json_t *req)
+static json_t *judge_reply(const json_t *req, const char *whole)
 {
     struct verdict v = {0};
     struct err err = {0};
-    int rc = judge_request(req, &v, &err);
+    int rc = judge_request(req, whole, &v, &err);
     json_t *reply = reply_make(rc, &v, &err);
     verdict_release(&v);
     return reply;
 }
 
-json_t *message_receive(int fd, uint32_t limit)
+/* Owned; NULL if the other side is gone. */
+static char *read_text(int fd, uint32_t n)
 {
-    uint32_t n;
-    struct err err = {0};
-    if (read_all(fd, &n, sizeof n) < 0 || n > limit)
-        return NULL;
     char *text = xmalloc((size_t)n + 1);
-    json_t *obj = read_all(fd, text, n) < 0 ? NULL : json_parse(text, n, &err);
+    text[n] = '\0';
+    if (read_all(fd, text, n) == 0)
+        return text;
     free(text);
-    return obj;
+    return NULL;
+}
+
+json_t *message_receive(int fd, uint32_t limit, char **text)
+{
+    struct lengths n;
+    struct err err = {0};
+    *text = NULL;
+    if (read_all(fd, &n, sizeof n) < 0 || n.json > limit || n.text > limit)
+        return NULL;
+    char *json = read_text(fd, n.json);
+    json_t *obj = json && (*text = read_text(fd, n.text)) ? json_parse(json, n.json, &err) : NULL;
+    free(json);
+    if (obj)
+        return obj;
+    free(*text);
+    *text = NULL;
+    return NULL;
 }
 
 noreturn void worker_main(int fd)
 {
     json_t *req;
-    while ((req = message_receive(fd, UINT32_MAX))) {
+    char *whole;
+    while ((req = message_receive(fd, UINT32_MAX, &whole))) {
         const json_t *votes = json_object_get(req, "votes");
-        json_t *reply = votes ? count_votes(votes) : judge_reply(req);
-        int sent = message_send(fd, reply);
+        json_t *reply = votes ? count_votes(votes) : judge_reply(req, whole);
+        int sent = message_send(fd, reply, NULL);
         json_decref(reply);
         json_decref(req);
+        free(whole);
         if (sent < 0)
             break;
     }

@@ -143,18 +143,20 @@ static int died(struct workers *w, struct worker *k, const char *name, bool late
 }
 
 /* 0 with the reply, or why there is none. */
-static int ask(struct workers *w, const char *name, const json_t *req, bool *gone, json_t **out,
-               struct err *err)
+static int ask(struct workers *w, const char *name, const json_t *req, const char *whole,
+               bool *gone, json_t **out, struct err *err)
 {
     struct worker *k = take(w, err);
     if (!k)
         return NO_VERDICT;
     json_t *reply = NULL;
     bool late = false;
-    if (message_send(k->fd, req) == 0) {
+    char *none = NULL;
+    if (message_send(k->fd, req, whole) == 0) {
         late = !wait_for(k->fd, w->seconds);
-        reply = late ? NULL : message_receive(k->fd, REPLY_LIMIT);
+        reply = late ? NULL : message_receive(k->fd, REPLY_LIMIT, &none);
     }
+    free(none);
     *gone = !reply && !late;
     int rc = reply ? (int)json_integer_value(json_object_get(reply, "rc"))
                    : died(w, k, name, late, err);
@@ -166,14 +168,14 @@ static int ask(struct workers *w, const char *name, const json_t *req, bool *gon
 }
 
 /* Takes over req. */
-static int ask_twice(struct workers *w, const char *name, json_t *req, json_t **reply,
-                     struct err *err)
+static int ask_twice(struct workers *w, const char *name, json_t *req, const char *whole,
+                     json_t **reply, struct err *err)
 {
     bool gone = false;
-    int rc = ask(w, name, req, &gone, reply, err);
+    int rc = ask(w, name, req, whole, &gone, reply, err);
     if (gone) { /* somebody may have killed it by mistake, or memory was short */
         err_clear(err);
-        rc = ask(w, name, req, &gone, reply, err);
+        rc = ask(w, name, req, whole, &gone, reply, err);
     }
     json_decref(req);
     return rc;
@@ -183,7 +185,7 @@ int workers_judge(struct workers *w, const struct verifier *v, const struct answ
                   const json_t *truth, struct verdict *out, struct err *err)
 {
     json_t *reply = NULL;
-    int rc = ask_twice(w, v->name, request_make(v, a, truth), &reply, err);
+    int rc = ask_twice(w, v->name, request_make(v, a, truth), a->whole, &reply, err);
     if (rc == 0)
         rc = verdict_from_json(json_object_get(reply, "verdict"), out, err);
     json_decref(reply);
@@ -193,7 +195,7 @@ int workers_judge(struct workers *w, const struct verifier *v, const struct answ
 int workers_vote(struct workers *w, struct ballot *ballots, size_t n, struct err *err)
 {
     json_t *reply = NULL;
-    int rc = ask_twice(w, "majority", vote_request(ballots, n), &reply, err);
+    int rc = ask_twice(w, "majority", vote_request(ballots, n), NULL, &reply, err);
     const json_t *won = json_object_get(reply, "won");
     for (size_t i = 0; i < n && rc == 0; i++)
         ballots[i].won = json_is_true(json_array_get(won, i));

@@ -7,9 +7,12 @@
 
 #include "reward/workers.h"
 
-/* Messages are a length (uint32, native order) and a JSON object. */
-int message_send(int fd, const json_t *obj);
-json_t *message_receive(int fd, uint32_t limit); /* NULL: the other side is gone */
+/* Messages are two lengths (uint32, native order), a JSON object and a text as it is, which is most of
+ * a request and need not be JSON twice.  text: or NULL, which is an empty one. */
+int message_send(int fd, const json_t *obj, const char *text);
+/* NULL: the other side is gone, or would send more than limit.  *text is owned. */
+json_t *message_receive(int fd, uint32_t limit, char **text);
+/* What is judged goes beside it: a->whole. */
 json_t *request_make(const struct verifier *v, const struct answer *a, const json_t *truth);
 json_t *vote_request(const struct ballot *ballots, size_t n);
 noreturn void worker_main(int fd);

@@ -58,7 +58,7 @@ reward-verify -q --cache cache in.jsonl >one.jsonl & pid=$!
 reward-verify -q --cache cache in.jsonl >two.jsonl || fail "status $?"
 wait $pid || fail "status $?"
 cmp -s want.jsonl one.jsonl && cmp -s want.jsonl two.jsonl || fail "with a cache the output differs"
-[ "$(grep -c '^0123' cache/verdicts)" = 1 ] || fail "the cut line is gone"
+[ "$(grep -c '^0123456789abcdef0123456789abcdef ' cache/verdicts)" = 1 ] || fail "the cut line is gone"
 reward-verify --cache cache --explain in.jsonl 2>log | jq -c 'del(.verdict)' >again.jsonl
 jq -c . want.jsonl | cmp -s - again.jsonl || fail "from the cache alone the output differs"
 grep -q "$lines verdicts from the cache" log || fail "not all verdicts came from the cache: $(grep cache log)"
