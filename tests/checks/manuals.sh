@@ -1,6 +1,6 @@
 #!/bin/sh
 # Manual pages: every program has one, it lints, it documents exactly the options
-# that --help lists, and each program is in README and thinkpipe(7).
+# that --help lists with the same defaults, and each program is in README and thinkpipe(7).
 set -u
 cd "$ROOT" || exit 1
 command -v mandoc >/dev/null || { echo "mandoc is not installed"; exit 77; }
@@ -14,6 +14,21 @@ synopsis() { # as the page shows them
 usage() { # as --help shows them
     sed -n 's/^Usage: //p; s/^       \([a-z]\)/\1/p' "$BUILD/help.txt" | sed 's/ *| */|/g'
 }
+# "--option default" for each option of --help whose default is more than "none" (0 or -1).
+defaults() {
+    awk 'function out() { if (option != "" && match(text, /\[[^]]+\]$/)) print option, substr(text, RSTART + 1, RLENGTH - 2); option = "" }
+    /^  (-.,|   ) --/ { out(); match($0, /--[a-z0-9-]+/); option = substr($0, RSTART, RLENGTH)
+        rest = substr($0, RSTART + RLENGTH); text = rest; next }
+    /^                        / { text = text $0; next }
+    { out() }
+    END { out() }' "$BUILD/help.txt" | grep -vE ' (0|-1| )$'
+}
+# What the page says of an option, on one line.
+entry() { # page option
+    awk -v option="Fl -${2#--}" '/^\.(It|El|S[hs])/ { on = 0 }
+        /^\.It .*Fl / && index($0 " ", option " ") { on = 1; next }
+        on' "$1" | tr '\n' ' '
+}
 for src in tools/*.c; do
     p=$(basename "$src" .c)
     [ -e "man/$p.1" ] || { fail "man/$p.1 is missing"; continue; }
@@ -26,14 +41,26 @@ for src in tools/*.c; do
     extra=$(comm -13 "$BUILD/opts.help" "$BUILD/opts.man" | tr '\n' ' ')
     [ -z "$missing" ] || fail "man/$p.1 does not document: $missing"
     [ -z "$extra" ] || fail "man/$p.1 documents what $p does not have: $extra"
+    defaults >"$BUILD/defaults.txt"
+    while read -r option default; do
+        case $default in
+        67108864) default="64 MiB" ;;
+        1073741824) default="1 GiB" ;;
+        1e-0*) default="1e-${default#1e-0}" ;;
+        esac
+        case $(entry "man/$p.1" "$option") in
+        *"$default"*) ;;
+        *) fail "man/$p.1: $option does not say that its default is $default" ;;
+        esac
+    done <"$BUILD/defaults.txt"
     for section in NAME SYNOPSIS DESCRIPTION OPTIONS "EXIT STATUS" EXAMPLES "SEE ALSO"; do
         grep -q "^\.Sh $section\$" "man/$p.1" || fail "man/$p.1 has no section $section"
     done
     [ "$(synopsis "$p")" = "$(usage "$p")" ] || fail "man/$p.1 and --help disagree on how to call $p:
 man:    $(synopsis "$p")
 --help: $(usage "$p")"
-    grep -q "$p" README.md || fail "README.md does not name $p"
-    grep -q "$p" man/thinkpipe.7 || fail "thinkpipe(7) does not name $p"
+    grep -q "^| .*\`$p\`.* |" README.md || fail "README.md has no row of $p under Programs"
+    grep -q "^\.It Xr $p 1\$" man/thinkpipe.7 || fail "thinkpipe(7) does not list $p under PROGRAMS"
 done
 # Every metric that a trainer can print is explained in some page.
 for name in $(sed -n 's/.*metrics_\(add\|sum\|max\|min\)([^,]*, "\([^"]*\)".*/\2/p' common/train/*.c tools/*.c) \

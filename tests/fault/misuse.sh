@@ -10,9 +10,8 @@ while IFS='|' read -r text command; do
     # shellcheck disable=SC2086
     misused "$text" $command
 done <"$TESTS/fault/misuse.calls"
-for program in corpus-read corpus-dedup corpus-decontam corpus-filter tok-train tok-encode tok-decode shard-dump shard-info shard-pack shard-mix mix-fit base-train \
-    distill-gen pref-pair sft-train dpo-train logprob-recalc rollout-gen reward-verify rlvr-train model-init \
-    model-info model-convert model-eval task-gen cost-plan run-lineage; do
+for source in "$ROOT"/tools/*.c; do
+    program=$(basename "$source" .c)
     misused "unknown option '--nonsense'" $program --nonsense
     misused "unknown option '-Z'" $program -Z
     misused "option '--seed' needs a value" $program --seed
