@@ -149,11 +149,11 @@ static int add_document(struct bpb *b, const int32_t *tokens, int64_t n, const u
     return 0;
 }
 
-static int read_records(struct bpb *b, const char *path, struct err *err)
+static int read_records(struct bpb *b, struct stream *s, struct err *err)
 {
     struct example_reader reader = {.tokenizer = b->e->tokenizer,
                                     .tpl = (enum chat_template)b->e->o->tpl, .no_eos = true};
-    struct jsonl_reader *r = jsonl_reader_open(&path, 1, err);
+    struct jsonl_reader *r = jsonl_reader_from(s, err);
     struct record rec;
     int rc = r ? 1 : -1;
     while (rc >= 0 && (rc = jsonl_reader_next(r, &rec, err)) > 0) {
@@ -173,8 +173,9 @@ static int read_records(struct bpb *b, const char *path, struct err *err)
     return rc;
 }
 
-static int read_shard(struct bpb *b, struct shard_reader *r, const char *path, struct err *err)
+static int read_shard(struct bpb *b, struct stream *s, struct err *err)
 {
+    struct shard_reader *r = shard_reader_from(s);
     struct shard_batch batch;
     int rc;
     while ((rc = shard_reader_next(r, &batch, err)) > 0) {
@@ -182,7 +183,7 @@ static int read_shard(struct bpb *b, struct shard_reader *r, const char *path, s
             int64_t at = batch.offsets[i], n = batch.offsets[i + 1] - at;
             const uint8_t *mask = batch.loss_mask ? batch.loss_mask + at : NULL;
             if (add_document(b, batch.tokens + at, n, mask, err) < 0)
-                rc = err_prefix(err, "%s: sequence %lld", path, (long long)b->n_docs);
+                rc = err_prefix(err, "%s: sequence %lld", stream_name(s), (long long)b->n_docs);
             else if (b->positions >= b->e->o->batch_tokens && score_documents(b, err) < 0)
                 rc = -1;
         }
@@ -190,25 +191,17 @@ static int read_shard(struct bpb *b, struct shard_reader *r, const char *path, s
         if (rc < 0)
             break;
     }
+    shard_reader_close(r);
     return rc;
 }
 
-/* Standard input cannot be looked at twice, so it is taken for JSON lines. */
+/* It is opened once: a pipe, with a name or without, is there but once. */
 static int read_documents(struct bpb *b, const char *path, struct err *err)
 {
-    if (strcmp(path, "-") == 0)
-        return read_records(b, path, err);
     struct stream *s = stream_open(path, err);
     if (!s)
         return -1;
-    if (!shard_sniff(s)) {
-        stream_close(s);
-        return read_records(b, path, err);
-    }
-    struct shard_reader *r = shard_reader_from(s);
-    int rc = read_shard(b, r, path, err);
-    shard_reader_close(r);
-    return rc;
+    return shard_sniff(s) ? read_shard(b, s, err) : read_records(b, s, err);
 }
 
 /* Standard error of the ratio sum(nats) / sum(per), documents being the independent units. */

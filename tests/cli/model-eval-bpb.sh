@@ -7,7 +7,9 @@ jq -nc 'range(0; 9) | {text: ([range(0; . * . * 5 + 1) | . * 7 % 90 + 33] | impl
 jq -c '{tokens: (.text | explode)}' docs.jsonl >ids.jsonl
 shard-pack <ids.jsonl >docs.shard 2>/dev/null
 eval_bpb() { model-eval -q --task bpb --model M "$@" >out.json; jq -c '.results[] | del(.alias)' out.json | sort -u | wc -l; }
-echo "different results:" "$(eval_bpb text=docs.jsonl ids=ids.jsonl shard=docs.shard)"
+mkfifo pipe
+cat docs.jsonl >pipe &
+echo "different results:" "$(eval_bpb text=docs.jsonl ids=ids.jsonl shard=docs.shard pipe=pipe stdin=- <docs.shard)"
 jq -c '."n-samples"' out.json
 jq -c '.results.text | ["bits_per_byte,none", "loss,none"] as $k | (.[$k[0]] * 0.6931471805599453 - .[$k[1]] | fabs) < 1e-9' out.json
 jq -c .results.text out.json >whole

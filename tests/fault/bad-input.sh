@@ -78,6 +78,29 @@ wide_input() {
 }
 rows readers wide_input
 
+# A pipe with a name, as bash's <(...) makes one, is read once; a name may begin with "-"; nothing is not read
+# from a standard input that the caller closed.
+named() {
+    mkfifo fifo
+    cat "good/$good" >fifo &
+    writer=$!
+    case $1 in
+    base-train) refused "cannot be read again, because it is a pipe" "$@" ../fifo ;;
+    *) taken "$@" ../fifo ;;
+    esac
+    kill $writer 2>/dev/null
+    wait $writer
+    rm fifo
+    rm -rf box && mkdir box
+    cp "good/$good" box/-x.jsonl
+    (cd box && exec timeout 60 "$@" -- -x.jsonl) >out 2>log || fail "$* -- -x.jsonl: $(cat log)"
+    rm -rf box && mkdir box
+    (cd box && exec timeout 60 "$@") <&- >out 2>log
+    status=$?
+    clean_refusal 1 "cannot read 'stdin'" "$@"
+}
+rows readers named
+
 # Nothing at all: a filter has nothing to say, a trainer and an evaluation have nothing to do.
 nothing() {
     case $1 in
