@@ -217,7 +217,7 @@ verifier-report: $(B)/unit/test_math $(B)/unit/test_instruct $(B)/unit/test_stri
 	@$(B)/unit/test_strings --report
 
 asan:
-	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 \
+	@$(MAKE) --no-print-directory B=build/asan BIN=build/asan/bin OPTIM=-O1 KOPT="$(KOPT:-O3=-O1)" \
 	    CUDA=0 SAN="$(SANITIZE)" all units
 	@ASAN=1 tests/run.sh --bin build/asan/bin --units build/asan/unit
 

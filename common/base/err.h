@@ -7,8 +7,8 @@
  * has 14"), lower case, no full stop, without the program's name.
  *
  *     struct err err = {0};
- *     if (thing_open(&t, path, &err) < 0)
- *         die(&err);                      // tools only
+ *     int rc = thing_open(&t, path, &err);
+ *     return tool_finish(rc, &err);       // tools only: prints err, leaves with its status
  */
 #ifndef TP_BASE_ERR_H
 #define TP_BASE_ERR_H

@@ -127,6 +127,19 @@ int atomic_file_open(struct atomic_file *f, const char *path, struct err *err)
     return rc;
 }
 
+static int dir_sync(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, "cannot open directory '%s'", path);
+    int rc = 0;
+    /* EINVAL: a file system that has no such operation for directories. */
+    if (fsync(fd) != 0 && errno != EINVAL)
+        rc = err_errno(err, "cannot sync directory '%s'", path);
+    close(fd);
+    return rc;
+}
+
 static int sync_parent(const char *path, struct err *err)
 {
     char *dir = path_dirname(path);
@@ -291,41 +304,6 @@ static int for_pieces(const char *path, int (*sink)(void *arg, const void *bytes
     return got < 0 ? -1 : 0;
 }
 
-static int write_piece(void *fp, const void *bytes, size_t n)
-{
-    return fwrite(bytes, 1, n, fp) == n ? 0 : -1;
-}
-
-static int copy_file(const char *src, const char *dst, struct err *err)
-{
-    struct atomic_file f;
-    if (atomic_file_open(&f, dst, err) < 0)
-        return -1;
-    if (for_pieces(src, write_piece, f.fp, err) < 0) {
-        atomic_file_abort(&f);
-        return -1;
-    }
-    return atomic_file_commit(&f, err);
-}
-
-int file_link_or_copy(const char *src, const char *dst, struct err *err)
-{
-    char *tmp = temp_path(dst);
-    int rc;
-    unlink(tmp);
-    if (linkat(AT_FDCWD, src, AT_FDCWD, tmp, AT_SYMLINK_FOLLOW) != 0) {
-        rc = copy_file(src, dst, err); /* another file system, or one without links */
-    } else if (rename(tmp, dst) != 0) {
-        rc = err_errno(err, "cannot rename '%s' to '%s'", tmp, dst);
-        unlink(tmp);
-    } else {
-        unlink(tmp); /* rename leaves it where dst was a link to the same file already */
-        rc = sync_parent(dst, err);
-    }
-    free(tmp);
-    return rc;
-}
-
 /* Digests. */
 
 static void write_digest(XXH128_hash_t h, char out[40])
@@ -379,19 +357,6 @@ int dir_make(const char *path, struct err *err)
     }
     free(copy);
     return rc < 0 ? rc : make_one(path, err);
-}
-
-int dir_sync(const char *path, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, "cannot open directory '%s'", path);
-    int rc = 0;
-    /* EINVAL: a file system that has no such operation for directories. */
-    if (fsync(fd) != 0 && errno != EINVAL)
-        rc = err_errno(err, "cannot sync directory '%s'", path);
-    close(fd);
-    return rc;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)

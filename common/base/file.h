@@ -60,12 +60,9 @@ bool file_exists(const char *path);
 bool dir_exists(const char *path);
 bool same_directory(const char *a, const char *b); /* both exist and are one, whatever the names */
 int dir_make(const char *path, struct err *err) WARN_UNUSED; /* with parents; existing is fine */
-int dir_sync(const char *path, struct err *err) WARN_UNUSED;
 int dir_remove(const char *path, struct err *err) WARN_UNUSED; /* with contents */
 /* Renames a finished directory into place and syncs the parent. */
 int dir_commit(const char *tmp, const char *path, struct err *err) WARN_UNUSED;
-/* Hard-links or copies src to dst (replacing it atomically). */
-int file_link_or_copy(const char *src, const char *dst, struct err *err) WARN_UNUSED;
 char *path_join(const char *dir, const char *name); /* owned */
 char *path_dirname(const char *path);               /* owned */
 /* Digest of a file's bytes, "xxh3:" + 32 hex digits (XXH3, 128 bits). */

@@ -30,15 +30,9 @@ const char *log_program(void)
     return program ? program : program_invocation_short_name;
 }
 
-bool log_enabled(enum log_level level)
+static bool log_enabled(enum log_level level)
 {
     return level <= log_level;
-}
-
-bool log_color(void)
-{
-    const char *no = getenv("NO_COLOR");
-    return isatty(STDERR_FILENO) && !(no && *no);
 }
 
 /* Messages quote data from files; it must not be able to drive the terminal. */
@@ -189,10 +183,4 @@ void progress_end(void)
     progress_shown = false;
     progress_drawn_s = 0;
     pthread_mutex_unlock(&lock);
-}
-
-noreturn void die(const struct err *err)
-{
-    log_error("%s", err->set ? err->text : "failed without saying why");
-    exit(err->status ? err->status : EXIT_FAILED);
 }

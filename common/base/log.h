@@ -15,8 +15,6 @@ enum log_level { LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_init(const char *program, enum log_level level);
 const char *log_program(void);
-bool log_enabled(enum log_level level);
-bool log_color(void); /* stderr is a terminal and NO_COLOR is unset */
 void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);  /* "program: warning: text" */
@@ -26,8 +24,5 @@ void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2); /* "program: text", flus
 void progress(const char *what, long long done, long long total, const char *detail_fmt, ...)
     PRINTF_LIKE(4, 5);
 void progress_end(void);
-
-/* Prints err and leaves with its status.  For tools/ only. */
-noreturn void die(const struct err *err);
 
 #endif

@@ -203,15 +203,6 @@ char *arena_strdup(struct arena *a, const char *s)
     return memcpy(arena_alloc(a, n), s, n);
 }
 
-void arena_clear(struct arena *a)
-{
-    for (struct arena_block *b = a->first; b; b = b->next) {
-        b->used = 0;
-        ASAN_POISON_MEMORY_REGION(b->data, b->size);
-    }
-    a->current = a->first;
-}
-
 void arena_release(struct arena *a)
 {
     for (struct arena_block *b = a->first, *next; b; b = next) {

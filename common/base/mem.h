@@ -37,14 +37,13 @@ char *xvasprintf(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
         }                                                                                          \
     } while (0)
 
-/* An arena hands out memory of one lifetime; arena_clear() takes all of it back at once. */
+/* An arena hands out memory of one lifetime; arena_release() takes all of it back at once. */
 struct arena_block;
 struct arena {
     struct arena_block *first, *current;
 };
 void *arena_alloc(struct arena *a, size_t bytes); /* 16-byte aligned, not zeroed */
 char *arena_strdup(struct arena *a, const char *s);
-void arena_clear(struct arena *a);   /* keeps the blocks for reuse */
-void arena_release(struct arena *a); /* frees the blocks */
+void arena_release(struct arena *a);
 
 #endif

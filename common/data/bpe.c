@@ -101,7 +101,7 @@ static int count_word(void *arg, const char *piece, size_t n, struct err *err)
     return 0;
 }
 
-int bpe_trainer_add(struct bpe_trainer *b, const char *text, size_t n, struct err *err)
+static int add_text(struct bpe_trainer *b, const char *text, size_t n, struct err *err)
 {
     struct strbuf repaired = {0};
     if (utf8_valid_prefix(text, n) < n) {
@@ -119,7 +119,7 @@ static int add_string(struct bpe_trainer *b, const json_t *text, int *n_found, s
     if (!json_is_string(text))
         return 0;
     ++*n_found;
-    return bpe_trainer_add(b, json_string_value(text), json_string_length(text), err);
+    return add_text(b, json_string_value(text), json_string_length(text), err);
 }
 
 /* A string, a list of messages, or a message's list of parts. */

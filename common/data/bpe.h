@@ -12,7 +12,6 @@ enum bpe_pattern { BPE_PATTERN_CL100K_1DIGIT, BPE_PATTERN_CL100K, BPE_PATTERN_GP
 
 struct bpe_trainer;
 struct bpe_trainer *bpe_trainer_new(enum bpe_pattern pattern);
-int bpe_trainer_add(struct bpe_trainer *b, const char *text, size_t n, struct err *err) WARN_UNUSED;
 /* The texts of a record: `text`, or what is said in `messages`, `prompt`, `completion`. */
 int bpe_trainer_add_record(struct bpe_trainer *b, const json_t *obj, struct err *err) WARN_UNUSED;
 int64_t bpe_trainer_words(const struct bpe_trainer *b); /* distinct pre-tokens so far */

@@ -108,7 +108,6 @@ struct gguf_writer {
     int n_tensors, cap_tensors;
     struct gguf_out_tensor *tensors;
 };
-void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t x);
 void gguf_put_u32(struct gguf_writer *w, const char *key, uint32_t x);
 void gguf_put_i32(struct gguf_writer *w, const char *key, int32_t x);
 void gguf_put_f32(struct gguf_writer *w, const char *key, float x);

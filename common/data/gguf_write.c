@@ -25,7 +25,7 @@ static void begin_value(struct gguf_writer *w, const char *key, enum gguf_type t
     w->n_values++;
 }
 
-void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t x)
+static void gguf_put_u16(struct gguf_writer *w, const char *key, uint16_t x)
 {
     begin_value(w, key, GGUF_U16);
     add_number(&w->values, x, 2);

@@ -427,7 +427,7 @@ int jinja_bind(struct jrun *r, const char *what, const struct jparams *p, const 
     return 0;
 }
 
-int jinja_call(struct jrun *r, struct jval callee, const struct jargs *args, struct jval *out)
+static int jinja_call(struct jrun *r, struct jval callee, const struct jargs *args, struct jval *out)
 {
     struct jbind bind;
     switch (callee.type) {

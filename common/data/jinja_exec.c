@@ -50,7 +50,7 @@ void *jinja_alloc(struct jrun *r, size_t bytes)
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-void jinja_scope_set(struct jrun *r, const char *name, struct jval v)
+static void jinja_scope_set(struct jrun *r, const char *name, struct jval v)
 {
     for (struct jvar *var = r->scope->vars; var; var = var->next)
         if (strcmp(var->name, name) == 0) {

@@ -245,8 +245,6 @@ void *jinja_alloc(struct jrun *r, size_t bytes);
 
 int jinja_eval(struct jrun *r, const struct jnode *n, struct jval *out) WARN_UNUSED;
 int jinja_exec(struct jrun *r, const struct jnode *body) WARN_UNUSED;
-int jinja_call(struct jrun *r, struct jval callee, const struct jargs *args,
-               struct jval *out) WARN_UNUSED;
 int jinja_call_macro(struct jrun *r, const struct jmacro *m, const struct jargs *args,
                      struct jval *out) WARN_UNUSED;
 int jinja_bind(struct jrun *r, const char *what, const struct jparams *p, const struct jargs *args,
@@ -256,7 +254,6 @@ int jinja_apply_filter(struct jrun *r, const struct jfilter *f, struct jval in,
 int jinja_apply_test(struct jrun *r, const struct jtest *t, struct jval in,
                      const struct jargs *args, bool *out) WARN_UNUSED;
 int jinja_binary(struct jrun *r, int op, struct jval a, struct jval b, struct jval *out) WARN_UNUSED;
-void jinja_scope_set(struct jrun *r, const char *name, struct jval v);
 const struct jfilter *jinja_filter_find(const char *name);
 const struct jtest *jinja_test_find(const char *name);
 const struct jmethod *jinja_method_find(struct jval self, const char *name);
@@ -315,7 +312,6 @@ bool is_python_space(uint32_t c);
 int jv_print(struct jrun *r, struct jval v, struct jbuf *out) WARN_UNUSED; /* str(v) */
 int jv_string(struct jrun *r, struct jval v, const struct jstr **out) WARN_UNUSED;
 int jv_repr(struct jrun *r, struct jval v, struct jbuf *out) WARN_UNUSED;
-void python_float(double f, char out[40]);
 struct json_style {
     bool ascii, sort_keys;
     int indent; /* -1 = on one line */

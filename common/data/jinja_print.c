@@ -11,7 +11,7 @@
 #define MAX_NESTING 200
 
 /* repr(f): the shortest digits that read back, 1e16 and up and below 1e-4 with an exponent. */
-void python_float(double f, char out[40])
+static void python_float(double f, char out[40])
 {
     char digits[40];
     int precision = 1;

@@ -215,16 +215,6 @@ int st_parse_header(struct st_file *f, const char *name, const char *json, size_
     return 0;
 }
 
-int64_t st_header_data_bytes(const char *name, const char *json, size_t n, struct err *err)
-{
-    struct st_file f;
-    if (st_parse_header(&f, name, json, n, UINT64_MAX, err) < 0)
-        return -1;
-    int64_t bytes = f.n_tensors ? (int64_t)f.tensors[f.n_tensors - 1].end : 0;
-    st_release(&f);
-    return bytes;
-}
-
 /* Whole files. */
 
 /* Points the tensors into data.  Some writers pad neither header nor tensors, and C must not read

@@ -47,8 +47,6 @@ int st_parse(struct st_file *f, const char *name, const void *bytes, size_t n, s
  * known yet, whatever the header says). */
 int st_parse_header(struct st_file *f, const char *name, const char *json, size_t n,
                     uint64_t data_bytes, struct err *err) WARN_UNUSED;
-/* The data length that a header describes, before the data has been read; -1 on a bad header. */
-int64_t st_header_data_bytes(const char *name, const char *json, size_t n, struct err *err);
 const struct st_tensor *st_find(const struct st_file *f, const char *name);
 void st_release(struct st_file *f);
 

@@ -129,13 +129,6 @@ bool shard_sniff(struct stream *s)
     return p[4] == 0 && p[5] == 0 && p[6] == 0 && p[7] == 0 && p[8] == '{' && p[9] == '"';
 }
 
-bool shard_reader_rewind(struct shard_reader *r, struct err *err)
-{
-    r->n_blobs = r->n_open = 0;
-    r->ended = false;
-    return stream_rewind(r->stream, err);
-}
-
 void shard_reader_close(struct shard_reader *r)
 {
     if (!r)

@@ -49,7 +49,6 @@ struct shard_reader;
 struct shard_reader *shard_reader_open(const char *path, struct err *err);
 /* 1 = got a batch (release it), 0 = whole stream read, -1 = error naming the file and blob. */
 int shard_reader_next(struct shard_reader *r, struct shard_batch *b, struct err *err) WARN_UNUSED;
-bool shard_reader_rewind(struct shard_reader *r, struct err *err);
 void shard_reader_close(struct shard_reader *r);
 /* True if the stream starts like a shard (a small header length, then '{"'), not like JSON lines. */
 bool shard_sniff(struct stream *s);

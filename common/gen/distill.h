@@ -69,11 +69,4 @@ json_t *distill_record(const struct task *t, json_t *message, const char *comple
 /* usage {prompt_tokens, completion_tokens, total_tokens}. */
 json_t *distill_usage(int64_t prompt, int64_t completion);
 
-/* What chat completions look like; for tests too. */
-void distill_request_body(struct strbuf *out, const struct distill_options *o, const json_t *messages,
-                          int64_t group, int64_t sample);
-/* The assistant message (new reference, reasoning under reasoning_content) of an answer that is
- * complete; NULL and why otherwise. */
-json_t *distill_parse_answer(const json_t *doc, const char **finish_reason, struct err *why);
-
 #endif

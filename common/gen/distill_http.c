@@ -26,8 +26,9 @@ static json_t *request_seed(uint64_t seed, int64_t group, int64_t sample)
     return json_integer((json_int_t)(rng_u64_at(&r, 0) >> 33));
 }
 
-void distill_request_body(struct strbuf *out, const struct distill_options *o, const json_t *messages,
-                          int64_t group, int64_t sample)
+/* What chat completions are asked with. */
+static void request_body(struct strbuf *out, const struct distill_options *o, const json_t *messages,
+                         int64_t group, int64_t sample)
 {
     json_t *body = json_object();
     if (o->endpoint_model)
@@ -60,7 +61,7 @@ static int submit(void *self, struct task *t, struct err *why)
         return err_set(why, "no prompt: expected 'messages' or 'prompt'");
     }
     strbuf_clear(&r->body);
-    distill_request_body(&r->body, r->o, messages, t->group, t->sample);
+    request_body(&r->body, r->o, messages, t->group, t->sample);
     http_submit(r->client, r->body.buf, r->body.len, t);
     json_decref(messages);
     return 0;
@@ -80,7 +81,9 @@ static const char *reasoning_of(const json_t *message)
     return a && *a ? a : b && *b ? b : NULL;
 }
 
-json_t *distill_parse_answer(const json_t *doc, const char **finish_reason, struct err *why)
+/* The assistant message (new reference, reasoning under reasoning_content) of an answer that is complete;
+ * NULL and why otherwise. */
+static json_t *parse_answer(const json_t *doc, const char **finish_reason, struct err *why)
 {
     const json_t *choice = first_choice(doc), *message = json_object_get(choice, "message");
     const json_t *content = json_object_get(message, "content");
@@ -153,7 +156,7 @@ static enum http_verdict judge_document(const struct remote *r, const struct htt
         err_set(why, "refused by the server's content filter");
         return HTTP_GIVE_UP;
     }
-    json_t *message = distill_parse_answer(doc, &reason, why);
+    json_t *message = parse_answer(doc, &reason, why);
     json_decref(message);
     return message ? HTTP_DONE : HTTP_RETRY;
 }
@@ -197,7 +200,7 @@ static json_t *make_result(const struct remote *r, const struct task *t, const s
     struct strbuf text = {0};
     const char *reason;
     json_t *doc = json_parse(h->body, h->n, &why);
-    json_t *message = distill_parse_answer(doc, &reason, &why);
+    json_t *message = parse_answer(doc, &reason, &why);
     if (!message)
         BUG("an answer that was judged complete is not: %s", why.text);
     whole_text(&text, message);

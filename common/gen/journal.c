@@ -55,7 +55,7 @@ static void grow(struct name_set *s)
     *s = bigger;
 }
 
-bool name_set_has(const struct name_set *s, const char *name)
+static bool name_set_has(const struct name_set *s, const char *name)
 {
     return s->n > 0 && s->slots[find_slot(s, name)] != NULL;
 }

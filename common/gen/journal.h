@@ -29,7 +29,6 @@ struct name_set {
     char **slots;
 };
 bool name_set_add(struct name_set *s, const char *name); /* false: was there */
-bool name_set_has(const struct name_set *s, const char *name);
 void name_set_release(struct name_set *s);
 
 #endif

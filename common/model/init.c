@@ -55,8 +55,8 @@ static bool writes_residual(const char *name)
     return strstr(name, ".o_proj.") || strstr(name, ".down_proj.");
 }
 
-void params_init_random(const struct model_config *c, const struct param *params, int n_params,
-                        uint64_t seed, float *dst)
+static void params_init_random(const struct model_config *c, const struct param *params,
+                               int n_params, uint64_t seed, float *dst)
 {
     for (int i = 0; i < n_params; i++) {
         const struct param *p = &params[i];

@@ -217,10 +217,6 @@ const char *batch_problem(const struct model *m, const struct batch *b, int64_t 
 /* -- backward.c -- */
 void model_layers_backward(struct model *m, struct acts *a, const struct rows *r);
 
-/* -- init.c -- */
-void params_init_random(const struct model_config *c, const struct param *params, int n_params,
-                        uint64_t seed, float *dst);
-
 /* -- for tests: the last forward's rows as doubles, 0 for rows that had no head -- */
 void model_logprobs_f64(struct model *m, double *logprobs, double *lse);
 

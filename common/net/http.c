@@ -170,11 +170,6 @@ void http_submit(struct http_client *c, const char *body, size_t n, void *user)
     c->n_pending++;
 }
 
-int64_t http_pending(const struct http_client *c)
-{
-    return c->n_pending;
-}
-
 /* One attempt. */
 
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)

@@ -12,7 +12,7 @@
  *
  *     struct http_client *c = http_client_new(url, key, &options, judge, arg, &err);
  *     http_submit(c, body, n, user);
- *     while (http_pending(c)) {
+ *     while (n_results < n_submitted) {
  *         if (http_work(c, 1000, &err) < 0) ...      // stop the run
  *         while (http_next(c, &result)) ...; http_result_release(&result);
  *     }
@@ -68,7 +68,6 @@ struct http_client;
 struct http_client *http_client_new(const char *url, const char *key, const struct http_options *o,
                                     http_judge *judge, void *judge_arg, struct err *err);
 void http_submit(struct http_client *c, const char *body, size_t n, void *user); /* copies body */
-int64_t http_pending(const struct http_client *c); /* submitted, result not fetched */
 /* Moves transfers; returns when there are results, or after timeout_ms.  -1: stop the run. */
 int http_work(struct http_client *c, int timeout_ms, struct err *err) WARN_UNUSED;
 bool http_next(struct http_client *c, struct http_result *out);

@@ -23,7 +23,8 @@ static int64_t positions(const struct plan_seq *s)
     return s->n_tokens > 0 ? s->n_tokens - 1 : 0;
 }
 
-int64_t plan_seq_trained(const struct plan_seq *s)
+/* Positions that are trained on. */
+static int64_t plan_seq_trained(const struct plan_seq *s)
 {
     if (!s->loss_mask)
         return positions(s);

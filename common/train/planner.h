@@ -48,6 +48,5 @@ void planner_add(struct planner *p, const struct plan_seq *s);
 int planner_finish(struct planner *p); /* number of micro-batches, at least 1 (which may be empty) */
 void planner_batch(struct planner *p, int i, struct batch *out);
 void planner_release(struct planner *p);
-int64_t plan_seq_trained(const struct plan_seq *s); /* positions that are trained on */
 
 #endif

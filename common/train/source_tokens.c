@@ -25,19 +25,6 @@ void source_tokens_release(struct source_tokens *s)
     *s = (struct source_tokens){0};
 }
 
-int64_t source_tokens_count(struct source_tokens *s, struct err *err)
-{
-    int64_t n = 0, counted = tool_counts.in;
-    int rc;
-    struct example e;
-    while ((rc = input_next(&s->input, &e, err)) > 0) {
-        n += e.n_tokens > 1 ? e.n_tokens - 1 : 0;
-        example_release(&e);
-    }
-    tool_counts.in = counted; /* this pass is no reading */
-    return rc < 0 || input_rewind(&s->input, err) < 0 ? -1 : n;
-}
-
 /* The next document into s->doc, counted and digested.  1, 0 at the end of the input, -1. */
 static int next_document(struct source_tokens *s, struct err *err)
 {

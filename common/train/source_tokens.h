@@ -36,8 +36,6 @@ struct source_tokens {
 void source_tokens_open(struct source_tokens *s, const char **files, int n_files,
                         const struct example_reader *reader, int64_t micro_tokens);
 struct batch_source source_tokens_source(struct source_tokens *s);
-/* Positions of one pass over the input, which must be seekable; -1 = error. */
-int64_t source_tokens_count(struct source_tokens *s, struct err *err);
 void source_tokens_release(struct source_tokens *s);
 
 #endif

@@ -132,13 +132,10 @@ static void test_arena(void)
         for (int i = 0; i < 200; i++)
             intact = intact && kept[i][0] == (char)i && kept[i][i * 37] == (char)i;
         CHECK_STR(arena_strdup(&a, "word"), "word");
-        struct arena_block *first = a.first;
-        arena_clear(&a);
-        CHECK(a.first == first && a.current == first);
+        arena_release(&a);
+        CHECK(!a.first && !a.current);
     }
     CHECK(aligned && intact);
-    arena_release(&a);
-    CHECK(!a.first && !a.current);
     arena_release(&a);
 }
 
@@ -247,33 +244,23 @@ static void test_whole_files(const char *dir)
     CHECK(file_read("/proc/self/status", &s, &err) == 0 && s.len > 100); /* size 0 by stat */
 
     size_t n = 1000003;
-    char *bytes = xmalloc(n), *src = path_join(dir, "src"), *dst = path_join(dir, "dst");
+    char *bytes = xmalloc(n), *path = path_join(dir, "path");
     for (size_t i = 0; i < n; i++)
         bytes[i] = (char)(i * i >> 3);
-    CHECK(file_write_atomic(src, bytes, n, &err) == 0);
-    CHECK(file_read(src, &s, &err) == 0 && s.len == n && memcmp(s.buf, bytes, n) == 0);
+    CHECK(file_write_atomic(path, bytes, n, &err) == 0);
+    CHECK(file_read(path, &s, &err) == 0 && s.len == n && memcmp(s.buf, bytes, n) == 0);
 
     char a[40], b[40];
     bytes_digest(bytes, n, a);
-    CHECK(file_digest(src, b, &err) == 0);
+    CHECK(file_digest(path, b, &err) == 0);
     CHECK_STR(a, b);
     bytes_digest("", 0, a); /* as xxhsum -H2 prints it */
     CHECK_STR(a, "xxh3:99aa06d3014798d86001c324468d497f");
     CHECK(file_digest("/nonexistent", a, &err) < 0);
     err_clear(&err);
 
-    CHECK(file_write_atomic(dst, "old", 3, &err) == 0);
-    for (int i = 0; i < 2; i++) { /* the second time they are one file already */
-        CHECK(file_link_or_copy(src, dst, &err) == 0);
-        CHECK(file_read(dst, &s, &err) == 0 && s.len == n);
-        CHECK(entries(dir) == 2);
-    }
-    CHECK(file_link_or_copy("/proc/self/status", dst, &err) == 0); /* another file system */
-    CHECK(file_read(dst, &s, &err) == 0 && s.len > 100 && s.len < n);
-    CHECK(file_link_or_copy("/nonexistent", dst, &err) < 0);
-    CHECK(entries(dir) == 2 && file_exists(dst));
-    unlink(src), unlink(dst);
-    free(bytes), free(src), free(dst);
+    unlink(path);
+    free(bytes), free(path);
     strbuf_release(&s);
 }
 
