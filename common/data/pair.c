@@ -37,20 +37,31 @@ static int64_t count_chars(const char *s)
     return n;
 }
 
+/* How many ids a member holds; absent ones leave *n alone. */
+static int count_ids(const json_t *obj, const char *key, int64_t *n, struct err *err)
+{
+    int32_t *ids;
+    int64_t count = json_get_i32s(obj, key, false, &ids, err);
+    free(ids);
+    if (count >= 0 && json_is_array(json_object_get(obj, key)))
+        *n = count;
+    return count < 0 ? -1 : 0;
+}
+
 int half_read(json_t *obj, struct half *out, struct err *err)
 {
-    const json_t *reward = json_object_get(obj, "reward"), *ids = json_object_get(obj, "token_ids");
+    int64_t n_prompt;
     *out = (struct half){.tokens = -1};
     if (response_read(obj, &out->response, err) < 0)
         return -1;
-    if (json_opt_num(obj, "reward", &out->reward, err) < 0) {
+    if (response_check_prompt(obj, err) < 0 || json_opt_num(obj, "reward", &out->reward, err) < 0 ||
+        count_ids(obj, "token_ids", &out->tokens, err) < 0 ||
+        count_ids(obj, "prompt_token_ids", &n_prompt, err) < 0) {
         response_release(&out->response);
         return -1;
     }
-    out->has_reward = json_is_number(reward);
+    out->has_reward = json_is_number(json_object_get(obj, "reward"));
     out->chars = count_chars(out->response.text);
-    if (json_is_array(ids))
-        out->tokens = (int64_t)json_array_size(ids);
     out->obj = json_incref(obj);
     return 0;
 }

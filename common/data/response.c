@@ -114,6 +114,32 @@ static const char *find_answer(const char *text, bool opened)
     return opened || opens ? text + strlen(text) : text;
 }
 
+/* Absent, messages or, if that may be, a string. */
+static int check_form(const json_t *record, const char *key, bool may_be_text, struct err *err)
+{
+    const json_t *value = json_object_get(record, key), *message;
+    const char *role;
+    size_t i;
+    if (!value || json_is_null(value) || (may_be_text && json_is_string(value)))
+        return 0;
+    if (!json_is_array(value))
+        return err_set(err, "'%s' is %s, expected %s", key, json_type_name(value),
+                       may_be_text ? "a string or messages" : "an array");
+    json_array_foreach(value, i, message)
+    {
+        if (!json_is_object(message))
+            return err_set(err, "message %zu of '%s' is %s, expected an object", i, key, json_type_name(message));
+        if (json_get_str(message, "role", &role, err) < 0)
+            return err_prefix(err, "message %zu of '%s'", i, key);
+    }
+    return 0;
+}
+
+int response_check_prompt(const json_t *record, struct err *err)
+{
+    return check_form(record, "prompt", true, err);
+}
+
 static int read_text(const json_t *record, struct strbuf *text, const json_t **message,
                      struct err *err)
 {
@@ -140,12 +166,14 @@ static int read_text(const json_t *record, struct strbuf *text, const json_t **m
 int response_read(const json_t *record, struct response *out, struct err *err)
 {
     struct strbuf text = {0};
+    const char *reason = NULL;
     *out = (struct response){0};
-    if (read_text(record, &text, &out->message, err) < 0) {
+    if (check_form(record, "completion", true, err) < 0 || check_form(record, "messages", false, err) < 0 ||
+        json_opt_str(record, "finish_reason", &reason, err) < 0 ||
+        read_text(record, &text, &out->message, err) < 0) {
         strbuf_release(&text);
         return -1;
     }
-    const char *reason = json_string_value(json_object_get(record, "finish_reason"));
     out->truncated = reason && strcmp(reason, "length") == 0;
     /* A message shows its own beginning; only bare text may start inside the thinking. */
     out->think_opened = !out->message && prompt_opens_think(record);

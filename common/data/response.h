@@ -25,11 +25,14 @@ struct response {
     bool truncated;        /* finish_reason is "length" */
 };
 
+/* Fails where there is no answer, or one of the fields named above, or finish_reason, is of another type. */
 int response_read(const json_t *record, struct response *out, struct err *err) WARN_UNUSED;
 void response_release(struct response *r);
 /* As an assistant message with its reasoning apart.  New reference. */
 json_t *response_message(const struct response *r);
 
+/* Fails where `prompt` is neither text nor messages. */
+int response_check_prompt(const json_t *record, struct err *err) WARN_UNUSED;
 /* The prompt as messages (without the answer) or as a string; NULL if there are token ids at most.
  * New reference. */
 json_t *response_prompt(const json_t *record);

@@ -107,9 +107,11 @@ static int read_around(struct plan *p, const char *path, struct err *err)
         return -1;
     int rc;
     if (json_object_get(doc, "format"))
-        rc = mix_model_load(&p->model, path, err) < 0 ? -1 : check_domains(p, path, err);
-    else
+        rc = mix_model_read(&p->model, doc, path, err) < 0 ? -1 : check_domains(p, path, err);
+    else if (json_object_get(doc, "weights") || json_object_get(doc, "domains"))
         rc = read_centre(p, doc, path, err);
+    else
+        rc = err_set(err, "%s: neither a model nor a mixture: it has no 'format' and no 'weights'", path);
     json_decref(doc);
     return rc;
 }

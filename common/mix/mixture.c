@@ -131,7 +131,7 @@ int mixture_read(const json_t *doc, const char *path, const struct mixture_names
     if (!weights)
         weights = json_object_get(doc, "weights");
     if (!json_is_object(weights))
-        return err_set(err, "%s: neither a model nor a mixture: no 'weights'", path);
+        return err_set(err, "%s: not a mixture: it has no 'weights'", path);
     const char *name;
     json_t *v;
     memset(out, 0, (size_t)names->n * sizeof *out);

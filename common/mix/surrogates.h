@@ -7,6 +7,7 @@
 #ifndef TP_MIX_SURROGATES_H
 #define TP_MIX_SURROGATES_H
 
+#include "data/json.h"
 #include "mix/regress.h"
 #include "mix/table.h"
 
@@ -52,6 +53,8 @@ int mix_model_save(const struct mix_model *m, const char *path, struct err *err)
 /* {metric: {"n","spearman","low","high","rmse","mae"}}, new reference; score NULL = cross-validation's. */
 json_t *mix_scores_json(const struct mix_model *m, const struct fit_score *score);
 int mix_model_load(struct mix_model *m, const char *path, struct err *err) WARN_UNUSED;
+/* The same of a document that was read already, from path. */
+int mix_model_read(struct mix_model *m, const json_t *doc, const char *path, struct err *err) WARN_UNUSED;
 void mix_model_release(struct mix_model *m);
 
 /* Fills train_min and train_max from the runs. */

@@ -188,17 +188,22 @@ static int read_doc(struct mix_model *m, const json_t *doc, struct err *err)
     return read_runs(m, doc, err);
 }
 
+int mix_model_read(struct mix_model *m, const json_t *doc, const char *path, struct err *err)
+{
+    memset(m, 0, sizeof *m);
+    if (read_doc(m, doc, err) == 0)
+        return 0;
+    mix_model_release(m);
+    return err_prefix(err, "%s", path);
+}
+
 int mix_model_load(struct mix_model *m, const char *path, struct err *err)
 {
     memset(m, 0, sizeof *m);
     json_t *doc = json_load_path(path, err);
     if (!doc)
         return -1;
-    int rc = read_doc(m, doc, err);
-    if (rc < 0) {
-        err_prefix(err, "%s", path);
-        mix_model_release(m);
-    }
+    int rc = mix_model_read(m, doc, path, err);
     json_decref(doc);
     return rc;
 }

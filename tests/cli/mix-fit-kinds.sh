@@ -64,3 +64,9 @@ mix pareto --model law.json --objective loss/code 2>&1
 mix pareto --model law.json --objective loss/code,loss/web,acc --points 5000 2>&1
 mix sample --prior sources.jsonl --around mixtures.csv 2>&1 | sed 's/:.*//'
 mix sample --prior sources.jsonl --around law.json 2>&1 | cut -c1-60
+echo '{"shares":{"web":1}}' >shares.json
+mix sample --prior sources.jsonl --around shares.json 2>&1
+mix solve --model law.json --objective loss/code --no-worse 0.1 --reference shares.json 2>&1
+mkfifo pipe
+cat law.json >pipe &
+mix sample --prior sources.jsonl --around pipe --objective loss/code --runs 3 | wc -l
