@@ -146,7 +146,8 @@ static int run(const struct options *o, const char **files, int n, struct err *e
         return -1;
     if (train_options.steps == 0)
         tool_usage_error("--steps is needed");
-    if (vocab_size_load(train_options.model, &reader.vocab_size, err) < 0)
+    if (vocab_size_load(train_options.model, &reader.vocab_size, err) < 0 ||
+        context_size_load(train_options.model, &reader.max_positions, err) < 0)
         return -1;
     if (o->publish && publisher_init(&p.publisher, o->publish, o->prompts_per_step,
                                      o->max_staleness > 0 ? o->max_staleness : 0, err) < 0)

@@ -47,6 +47,8 @@ static int run(const struct options *o, const char **files, int n, struct err *e
 
     if (rc == 0)
         rc = vocab_load(train_options.model, &reader.vocab_size, &t, err);
+    if (rc == 0)
+        rc = context_size_load(train_options.model, &reader.max_positions, err);
     reader.tokenizer = t;
     if (rc == 0)
         rc = load(o, files, n, &reader, &s, err);

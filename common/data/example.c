@@ -280,8 +280,7 @@ static int from_any(const struct example_reader *r, const json_t *obj, struct ex
 
 /* --- checks that hold for all --------------------------------------------------------------- */
 
-int example_check_ids(const struct example_reader *r, const int32_t *ids, int64_t n,
-                      struct err *err)
+static int check_ids(const struct example_reader *r, const int32_t *ids, int64_t n, struct err *err)
 {
     int64_t end = r->vocab_size  ? r->vocab_size
                   : r->tokenizer ? tokenizer_vocab_size(r->tokenizer)
@@ -304,11 +303,15 @@ static int check_size(const struct example_reader *r, int64_t *n, struct err *er
     return 0;
 }
 
-static int check_example(const struct example_reader *r, struct example *e, struct err *err)
+int example_check(const struct example_reader *r, struct example *e, struct err *err)
 {
-    if (example_check_ids(r, e->tokens, e->n_tokens, err) < 0 ||
-        check_size(r, &e->n_tokens, err) < 0)
+    int64_t n = e->n_tokens;
+    if (check_ids(r, e->tokens, n, err) < 0 || check_size(r, &e->n_tokens, err) < 0)
         return -1;
+    e->cut = e->n_tokens < n;
+    if (r->max_positions > 0 && e->n_tokens > r->max_positions + 1)
+        return err_set(err, "the sequence has %lld tokens, the model's context is %lld",
+                       (long long)e->n_tokens, (long long)r->max_positions);
     if (e->n_prompt > e->n_tokens)
         e->n_prompt = e->n_tokens;
     return 0;
@@ -319,7 +322,7 @@ int example_parse(const struct example_reader *r, const json_t *obj, struct exam
 {
     example_init(out);
     if (example_read_properties(obj, "", out, err) == 0 && from_any(r, obj, out, err) == 0 &&
-        check_example(r, out, err) == 0)
+        example_check(r, out, err) == 0)
         return 0;
     example_release(out);
     return -1;
@@ -388,7 +391,7 @@ static int parse_side(const struct example_reader *r, const json_t *obj, const j
     if (example_read_properties(obj, prefix, e, err) < 0)
         return -1;
     if (!prompt)
-        return from_ids(obj, prefix, e, err) < 0 ? -1 : check_example(r, e, err);
+        return from_ids(obj, prefix, e, err) < 0 ? -1 : example_check(r, e, err);
     json_t *answer = json_incref(json_object_get(obj, name));
     if (json_is_array(answer)) {
         json_t *own = slice(answer, n_repeated, json_array_size(answer));
@@ -397,7 +400,7 @@ static int parse_side(const struct example_reader *r, const json_t *obj, const j
     }
     int rc = from_prompt(r, obj, prompt, answer, e, err);
     json_decref(answer);
-    return rc < 0 ? -1 : check_example(r, e, err);
+    return rc < 0 ? -1 : example_check(r, e, err);
 }
 
 int example_parse_pair(const struct example_reader *r, const json_t *obj, struct example *chosen,
@@ -485,7 +488,7 @@ int example_parse_prompt(const struct example_reader *r, const json_t *obj, stru
     struct token_list new = {0};
     int rc = prompt_from_any(r, obj, &new, err);
     if (rc == 0)
-        rc = example_check_ids(r, new.ids, new.n, err);
+        rc = check_ids(r, new.ids, new.n, err);
     if (rc == 0)
         rc = check_size(r, &new.n, err);
     for (int64_t i = 0; rc == 0 && i < new.n; i++)

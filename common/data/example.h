@@ -21,6 +21,7 @@ struct example {
     int32_t *policy_version;    /* [n_tokens], -1 in the prompt; or NULL */
     double reward, advantage;
     bool has_reward, has_advantage, truncated; /* finish_reason is "length" */
+    bool cut;                                  /* the reader's max_tokens took its end away */
     double temperature, top_p, min_p;          /* what logprobs were sampled with; 1, 1, 0 */
     int64_t top_k;                             /* 0 = off */
     int64_t group, sample;                     /* -1 = none */
@@ -36,6 +37,7 @@ struct example_reader {
     int64_t vocab_size;     /* ids are below it; 0 = the tokenizer's, without one any */
     int64_t max_tokens;     /* longer examples: truncated at the end if truncate, else an error; 0 = none */
     bool truncate;
+    int64_t max_positions;  /* the model's context: a sequence of one token more is the longest; 0 = any */
     bool no_eos;            /* `text` and string completions do not end in eos */
 };
 /* A single sequence (SFT, language modelling, a rollout). */
@@ -49,9 +51,8 @@ int example_parse_pair(const struct example_reader *r, const json_t *obj, struct
  * it is not the only one), or `prompt` (string: as it stands; messages: by template). */
 int example_parse_prompt(const struct example_reader *r, const json_t *obj, struct token_list *out,
                          struct err *err) WARN_UNUSED;
-/* Token ids that come by themselves, as from a shard. */
-int example_check_ids(const struct example_reader *r, const int32_t *ids, int64_t n,
-                      struct err *err) WARN_UNUSED;
+/* Holds a sequence that comes by itself, as from a shard, to the reader's limits. */
+int example_check(const struct example_reader *r, struct example *e, struct err *err) WARN_UNUSED;
 bool example_is_pair(const json_t *obj);
 
 #endif

@@ -1,4 +1,4 @@
-/* vocab.c - what a model's token ids can be, and the tokenizer that makes them. */
+/* vocab.c - what a model can read: its token ids, the tokenizer that makes them, its context. */
 #include "model/vocab.h"
 
 #include <stdlib.h>
@@ -6,14 +6,27 @@
 #include "base/mem.h"
 #include "model/config.h"
 
-int vocab_size_load(const char *dir, int64_t *size, struct err *err)
+static int limits_load(const char *dir, int64_t *vocab_size, int64_t *positions, struct err *err)
 {
     struct model_config *c = xcalloc(1, sizeof *c);
     int rc = model_config_load(c, dir, err);
 
-    *size = c->vocab_size;
+    *vocab_size = c->vocab_size;
+    *positions = c->max_seq_len;
     free(c);
     return rc;
+}
+
+int vocab_size_load(const char *dir, int64_t *size, struct err *err)
+{
+    int64_t positions;
+    return limits_load(dir, size, &positions, err);
+}
+
+int context_size_load(const char *dir, int64_t *positions, struct err *err)
+{
+    int64_t size;
+    return limits_load(dir, &size, positions, err);
 }
 
 int vocab_load(const char *dir, int64_t *size, struct tokenizer **tokenizer, struct err *err)

@@ -179,21 +179,6 @@ static int next_in_shard(struct input *in, struct example *out, struct err *err)
     return 1;
 }
 
-/* A sequence of a shard is held to the reader's limits like a record's. */
-static int check_limits(const struct example_reader *r, struct example *e, struct err *why)
-{
-    if (example_check_ids(r, e->tokens, e->n_tokens, why) < 0)
-        return -1;
-    if (!r->max_tokens || e->n_tokens <= r->max_tokens)
-        return 0;
-    if (!r->truncate)
-        return err_set(why, "a sequence has %lld tokens, the limit is %lld", (long long)e->n_tokens,
-                       (long long)r->max_tokens);
-    e->n_tokens = r->max_tokens;
-    e->truncated = true;
-    return 0;
-}
-
 static int next_from_lines(struct input *in, struct example *out, struct err *err)
 {
     for (;;) {
@@ -222,7 +207,7 @@ int input_next(struct input *in, struct example *out, struct err *err)
             rc = next_from_lines(in, out, err);
         } else {
             rc = next_in_shard(in, out, err);
-            if (rc > 0 && check_limits(in->reader, out, &why) < 0) {
+            if (rc > 0 && example_check(in->reader, out, &why) < 0) {
                 example_release(out);
                 if (input_reject(in, &why, err) < 0)
                     return -1;

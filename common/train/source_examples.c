@@ -46,12 +46,12 @@ int source_examples_load(struct source_examples *s, const char **files, int n_fi
 {
     struct input in;
     struct example e;
-    int64_t empty = 0, truncated = 0;
+    int64_t empty = 0, n_cut = 0;
     int rc;
     s->planner = (struct planner){.reduction = REDUCE_TOKEN_MEAN, .micro_tokens = micro_tokens};
     input_open(&in, files, n_files, reader);
     while ((rc = input_next(&in, &e, err)) > 0) {
-        truncated += reader->max_tokens && e.n_tokens == reader->max_tokens && e.truncated;
+        n_cut += e.cut;
         if (trains(&e))
             keep(s, &e);
         else
@@ -61,8 +61,8 @@ int source_examples_load(struct source_examples *s, const char **files, int n_fi
     input_close(&in);
     if (rc < 0)
         return -1;
-    if (truncated)
-        log_warn("%lld examples were cut to %lld tokens (--max-tokens)", (long long)truncated,
+    if (n_cut)
+        log_warn("%lld examples were cut to %lld tokens (--max-tokens)", (long long)n_cut,
                  (long long)reader->max_tokens);
     if (empty)
         log_warn("%lld examples have nothing to train on and are left out", (long long)empty);

@@ -57,6 +57,7 @@ int source_pairs_load(struct source_pairs *s, const char **files, int n_files,
 {
     struct input in;
     json_t *obj;
+    int64_t n_cut = 0;
     int rc;
     s->planner = (struct planner){.reduction = REDUCE_PAIR_MEAN, .micro_tokens = micro_tokens,
                                   .pairs = true, .fields = s->fields};
@@ -64,10 +65,12 @@ int source_pairs_load(struct source_pairs *s, const char **files, int n_files,
     while ((rc = input_next_object(&in, &obj, err)) > 0) {
         struct err why = {0};
         struct pair p;
-        if (parse(reader, obj, &p, &why) == 0)
+        if (parse(reader, obj, &p, &why) == 0) {
+            n_cut += p.chosen.cut || p.rejected.cut;
             keep(s, &p);
-        else
+        } else {
             rc = input_reject(&in, &why, err);
+        }
         json_decref(obj);
         if (rc < 0)
             break;
@@ -75,6 +78,9 @@ int source_pairs_load(struct source_pairs *s, const char **files, int n_files,
     input_close(&in);
     if (rc < 0)
         return -1;
+    if (n_cut)
+        log_warn("%lld pairs were cut to %lld tokens a side (--max-tokens)", (long long)n_cut,
+                 (long long)reader->max_tokens);
     if (s->n == 0)
         return err_set(err, "the input has no pairs to train on");
     s->order.n = s->n;

@@ -121,6 +121,23 @@ while IFS='|' read -r program text line; do
     rows readers each
 done <"$TESTS/fault/bad-input.types"
 
+# A sequence that the model's context of 256 cannot hold, unless --max-tokens cuts it.
+long=$(printf '%0300d' 0)
+ids=$(seq -s , 1 255),1,2,3
+too_long() {
+    case $1 in
+    sft-train) echo "{\"messages\": [$u, {\"role\": \"assistant\", \"content\": \"$long\"}]}" >line ;;
+    dpo-train) echo "{\"prompt\": \"p\", \"chosen\": \"yes\", \"rejected\": \"$long\"}" >line ;;
+    rlvr-train) echo "{\"prompt_token_ids\": [$ids], \"token_ids\": [3], \"logprobs\": [-1], \"policy_version\": [0], \"group\": 0, \"reward\": 0}" >line ;;
+    *) return ;;
+    esac
+    second_bad "tokens, the model's context is 256" "$@"
+    case $1 in rlvr-train) return ;; esac
+    run "$@" --max-tokens 200 ../bad.jsonl
+    [ $status = 0 ] && grep -q "$1: warning: 1 .* cut to 200 tokens" log || fail "$* --max-tokens 200: $status, $(cat log)"
+}
+rows readers too_long
+
 # --- token shards ------------------------------------------------------------------------------------
 
 shard-pack -q good/tokens >good.shard
