@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tool.h"
 
 #define IO_BYTES ((size_t)256 << 10)
 
@@ -111,6 +112,8 @@ int atomic_file_open(struct atomic_file *f, const char *path, struct err *err)
     *f = (struct atomic_file){0};
     if (exists && S_ISDIR(st.st_mode))
         return err_set(err, "cannot write '%s': Is a directory", path);
+    if (tool_check_output(path, err) < 0)
+        return -1;
     if (exists && written_directly(path, &st)) {
         f->path = xstrdup(path);
         f->fp = fopen(path, "wbe");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -145,6 +146,21 @@ noreturn void tool_usage_error(const char *fmt, ...)
     print_usage_hint();
     free(text);
     exit(EXIT_USAGE);
+}
+
+int tool_check_output(const char *path, struct err *err)
+{
+    struct stat out, in;
+    if (!operand_list || stat(path, &out) != 0 || !S_ISREG(out.st_mode))
+        return 0;
+    for (const char **o = operand_list; *o; o++) {
+        const char *equals = strchr(*o, '=');
+        if ((stat(*o, &in) != 0 && (!equals || stat(equals + 1, &in) != 0)) ||
+            in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+            continue;
+        return err_set(err, "cannot write '%s': it is an input of this command", path);
+    }
+    return 0;
 }
 
 int tool_finish(int rc, const struct err *err)

@@ -53,6 +53,8 @@ int tool_begin(const struct tool *tool, const struct opt *table, int argc, char 
                const char ***operands);
 /* Prints a usage error and leaves with EXIT_USAGE. */
 noreturn void tool_usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* -1 if path is a file that an operand, FILE or NAME=FILE, names: writing it would destroy the input. */
+int tool_check_output(const char *path, struct err *err) WARN_UNUSED;
 /* What is on standard output does not matter any more: its reader went away. */
 void tool_abandon_stdout(void);
 /* Reports err if rc < 0 (a positive rc is itself the exit status), flushes and closes stdout,

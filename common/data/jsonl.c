@@ -52,6 +52,8 @@ static int open_rejects(struct err *err)
 {
     if (!jsonl_options.rejects || rejects_file)
         return 0;
+    if (tool_check_output(jsonl_options.rejects, err) < 0)
+        return -1;
     rejects_file = fopen(jsonl_options.rejects, "we");
     return rejects_file ? 0 : err_errno(err, "cannot create '%s'", jsonl_options.rejects);
 }

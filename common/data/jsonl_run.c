@@ -63,6 +63,8 @@ static int open_aside(struct run *r, struct err *err)
 {
     if (!r->filter->aside)
         return 0;
+    if (tool_check_output(r->filter->aside, err) < 0)
+        return -1;
     r->aside = fopen(r->filter->aside, "we");
     return r->aside ? 0 : err_errno(err, "cannot create '%s'", r->filter->aside);
 }

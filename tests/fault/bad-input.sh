@@ -101,6 +101,32 @@ named() {
 }
 rows readers named
 
+# What would be written over an input is refused, and the input stays.
+cat >over <<'END'
+tokens|shard-pack -q --out ../good/tokens ../good/tokens
+tokens|shard-pack -q --skip-bad --rejects ../good/tokens ../line ../good/tokens
+tokens|tok-decode -q --tokenizer ../M --skip-bad --rejects ../good/tokens ../line ../good/tokens
+text|tok-encode -q --tokenizer ../M --out ../good/text ../good/text
+text|corpus-dedup -q --report ../good/text ../good/text
+text|corpus-filter -q --rule ending --dropped ../good/text ../good/text
+answer|reward-verify -q --unverified ../good/answer ../good/answer
+pool|pref-pair -q --report ../linked ../good/pool
+END
+ln -s good/pool linked
+echo '{}' >line
+over_input() {
+    cp "good/$good" kept
+    refused "it is an input of this command" "$@"
+    cmp "good/$good" kept || fail "$*: the input changed"
+}
+rows over over_input
+shard-pack -q good/tokens >good.shard
+cp good.shard kept
+for option in --out --report; do
+    refused "it is an input of this command" shard-mix -q --weight a=1 --tokens 20 $option ../good.shard a=../good.shard
+done
+cmp good.shard kept || fail "shard-mix: the input changed"
+
 # Nothing at all: a filter has nothing to say, a trainer and an evaluation have nothing to do.
 nothing() {
     case $1 in
