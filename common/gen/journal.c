@@ -225,7 +225,9 @@ int journal_close(struct journal *j, struct err *err)
     int rc = 0;
     if (!j)
         return 0;
-    if (j->fd >= 0 && (fsync(j->fd) < 0) | (close(j->fd) < 0))
+    if (j->fd >= 0 && fsync(j->fd) < 0)
+        rc = err_errno(err, "cannot write '%s'", j->path);
+    if (j->fd >= 0 && close(j->fd) < 0)
         rc = err_errno(err, "cannot write '%s'", j->path);
     name_set_release(&j->done);
     strbuf_release(&j->line);

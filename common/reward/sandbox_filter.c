@@ -132,7 +132,7 @@ static int add_rules(scmp_filter_ctx f)
                               SCMP_A0(SCMP_CMP_MASKED_EQ, low, AF_UNIX));
     if (rc == 0)
         rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                              SCMP_A1(SCMP_CMP_NE, SET_PIPE_SIZE));
+                              SCMP_A1(SCMP_CMP_NE, SET_PIPE_SIZE, 0));
     return rc;
 }
 
