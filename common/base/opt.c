@@ -170,9 +170,17 @@ static int store_value(const struct opt *o, const char *text, struct err *err)
     BUG("option row of type %d has no value", (int)o->type);
 }
 
+/* As of a script's variable that is not set: better seen now than when the work is done. */
+static bool empty_name(const struct opt *o, const char *text)
+{
+    return text && !*text && (strstr(o->arg, "FILE") || strstr(o->arg, "DIR") || strstr(o->arg, "CSV"));
+}
+
 static int store(const struct opt *o, const char *text, struct err *err)
 {
     list_add(&given, o->long_name);
+    if (empty_name(o, text))
+        return err_set(err, "option '--%s': the name is empty", o->long_name);
     if (store_value(o, text, err) < 0)
         return err_prefix(err, "option '--%s'", o->long_name);
     return 0;

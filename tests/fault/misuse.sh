@@ -18,5 +18,8 @@ for source in "$ROOT"/tools/*.c; do
     misused "option '--seed': 'x' is not a whole number" $program --seed x
     misused "option '--threads': -1 is out of range" $program --threads -1
     misused "option '--quiet' takes no value" $program --quiet=1
+    for option in $($program --help | grep -oE -e '--[a-z-]+ [^ ]*(FILE|DIR|CSV)' | sed 's/ .*//' | sort -u); do
+        misused "option '$option': the name is empty" $program $option=
+    done
 done
 exit $bad
