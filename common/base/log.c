@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/strbuf.h"
 
 static const char *program;
@@ -105,13 +105,6 @@ void log_error(const char *fmt, ...)
     va_end(ap);
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool progress_wanted(void)
 {
     static int terminal = -1; /* asked once: isatty is a system call */
@@ -145,7 +138,7 @@ void progress(const char *what, long long done, long long total, const char *det
     if (!progress_wanted())
         return;
     pthread_mutex_lock(&lock);
-    double now = now_s();
+    double now = clock_s();
     if (!last && now - progress_drawn_s < 0.1) {
         pthread_mutex_unlock(&lock);
         return;

@@ -303,6 +303,14 @@ static int check_size(const struct example_reader *r, int64_t *n, struct err *er
     return 0;
 }
 
+bool example_trains(const struct example *e)
+{
+    for (int64_t i = 1; i < e->n_tokens; i++)
+        if (e->loss_mask[i])
+            return true;
+    return false;
+}
+
 int example_check(const struct example_reader *r, struct example *e, struct err *err)
 {
     int64_t n = e->n_tokens;

@@ -29,6 +29,7 @@ struct example {
     char *id;                                  /* or NULL */
 };
 void example_release(struct example *e);
+bool example_trains(const struct example *e); /* some token is trained on */
 
 /* t may be NULL when the record carries token ids. */
 struct example_reader {

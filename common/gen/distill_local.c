@@ -7,6 +7,7 @@
 #include "data/example.h"
 #include "gen/distill.h"
 #include "gen/engine.h"
+#include "gen/sampling.h"
 #include "gen/weights_cost.h"
 #include "model/vocab.h"
 
@@ -42,16 +43,6 @@ static int submit(void *self, struct task *t, struct err *why)
         rc = engine_submit(l->engine, &req, why);
     token_list_release(&prompt);
     return rc;
-}
-
-static json_t *sampling_json(const struct sampling *s)
-{
-    json_t *o = json_object();
-    json_object_set_new(o, "temperature", json_number(s->temperature));
-    json_object_set_new(o, "top_p", json_number(s->top_p));
-    json_object_set_new(o, "top_k", json_integer(s->top_k));
-    json_object_set_new(o, "min_p", json_number(s->min_p));
-    return o;
 }
 
 /* The ids the answer was made from, so that a trainer need not tokenize its text again. */
@@ -141,26 +132,6 @@ static void local_free(void *self)
     free(l);
 }
 
-static void add_stop_id(struct token_list *ids, int32_t id)
-{
-    for (int64_t i = 0; i < ids->n; i++)
-        if (ids->ids[i] == id)
-            return;
-    if (id >= 0)
-        token_list_add(ids, id);
-}
-
-/* What the tokenizer's files and the model's config say ends an answer. */
-static void collect_stop_ids(struct local *l)
-{
-    const int32_t *ids;
-    int n = tokenizer_stop_ids(l->tokenizer, &ids);
-    for (int i = 0; i < n; i++)
-        add_stop_id(&l->stop_ids, ids[i]);
-    for (int i = 0; i < l->model->cfg.n_eos; i++)
-        add_stop_id(&l->stop_ids, l->model->cfg.eos[i]);
-}
-
 int teacher_open_local(struct teacher *t, const struct distill_options *o, struct err *err)
 {
     struct local *l = xcalloc(1, sizeof *l);
@@ -177,7 +148,7 @@ int teacher_open_local(struct teacher *t, const struct distill_options *o, struc
     l->model = model_load(o->model, &o->device, err);
     if (!l->model)
         return -1;
-    collect_stop_ids(l);
+    sampling_stop_ids(&l->stop_ids, l->tokenizer, &l->model->cfg);
     l->engine = engine_new(l->model, o->batch, o->max_length, err);
     if (!l->engine)
         return -1;

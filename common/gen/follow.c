@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -151,13 +152,6 @@ int follow_poll(struct follow *f, struct model *m, struct err *err)
     return rc;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void nap(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
@@ -165,7 +159,7 @@ static void nap(void)
 
 int follow_wait_first(struct follow *f, double timeout_s, char **model_dir, struct err *err)
 {
-    double deadline = now_s() + timeout_s;
+    double deadline = clock_s() + timeout_s;
     for (;;) {
         int rc = follow_look(f, err);
         if (rc < 0)
@@ -180,7 +174,7 @@ int follow_wait_first(struct follow *f, double timeout_s, char **model_dir, stru
         }
         if (f->done)
             return 0;
-        if (now_s() >= deadline)
+        if (clock_s() >= deadline)
             return err_set(err, "waited %g s for '%s/latest': no weights were published", timeout_s,
                            f->dir);
         nap();
@@ -200,7 +194,7 @@ static int timed_out(const struct follow *f, int64_t g, double timeout_s, struct
 
 int follow_wait(struct follow *f, struct model *m, int64_t g, double timeout_s, struct err *err)
 {
-    double deadline = now_s() + timeout_s;
+    double deadline = clock_s() + timeout_s;
     int loaded = 0;
     for (;;) {
         int rc = follow_poll(f, m, err);
@@ -210,7 +204,7 @@ int follow_wait(struct follow *f, struct model *m, int64_t g, double timeout_s, 
         int64_t wanted = g == FOLLOW_NEXT ? f->next_group : g;
         if (f->done || (f->version >= 0 && wanted < f->groups))
             return loaded;
-        if (now_s() >= deadline)
+        if (clock_s() >= deadline)
             return timed_out(f, wanted, timeout_s, err);
         nap();
     }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/example.h"
+#include "data/example_fields.h"
 #include "data/jsonl.h"
 #include "gen/score.h"
 #include "model/vocab.h"
@@ -41,12 +42,6 @@ static void item_release(struct item *it)
     }
 }
 
-static bool has(const json_t *obj, const char *key)
-{
-    const json_t *value = json_object_get(obj, key);
-    return value && !json_is_null(value);
-}
-
 static struct score_seq side_seq(const struct item *it, int side)
 {
     const struct example *e = &it->sides[side];
@@ -61,7 +56,7 @@ static struct score_seq side_seq(const struct item *it, int side)
  * tokenizer's. */
 static int parse_item(const struct recalc *r, json_t *obj, struct item *it, struct err *err)
 {
-    bool ids = has(obj, "token_ids") || has(obj, "tokens") || has(obj, "chosen_token_ids");
+    bool ids = example_has(obj, "token_ids") || example_has(obj, "tokens") || example_has(obj, "chosen_token_ids");
     struct example_reader reader = {.tokenizer = ids ? NULL : r->tokenizer,
                                     .tpl = (enum chat_template)r->o->tpl};
     bool pair = example_is_pair(obj);
@@ -103,11 +98,11 @@ static void write_side(struct recalc *r, const struct item *it, int side)
 {
     const struct example *e = &it->sides[side];
     const char *prefix = it->n_sides == 2 ? side_prefix[side] : "";
-    bool whole = it->n_sides == 1 && has(it->obj, "tokens");
+    bool whole = it->n_sides == 1 && example_has(it->obj, "tokens");
     int64_t first = whole ? 0 : e->n_prompt, n = e->n_tokens - first;
     char key[64];
     snprintf(key, sizeof key, "%stoken_ids", prefix);
-    if (!whole && !(has(it->obj, key) && has(it->obj, "prompt_token_ids")))
+    if (!whole && !(example_has(it->obj, key) && example_has(it->obj, "prompt_token_ids")))
         set_ids(it->obj, prefix, e);
     char *name = xasprintf("%s%s", prefix, r->name);
     json_object_set_new(it->obj, name, json_from_f32s(it->logprobs[side] + first, n));
@@ -153,7 +148,7 @@ static int add_record(struct recalc *r, const struct record *rec, struct err *er
     for (int s = 0; s < it->n_sides; s++) {
         struct example *e = &it->sides[s];
         /* Nothing predicts the first token, so in ids that are made here it is context. */
-        if (it->n_sides == 1 && e->n_prompt == 0 && e->n_tokens > 0 && !has(it->obj, "token_ids"))
+        if (it->n_sides == 1 && e->n_prompt == 0 && e->n_tokens > 0 && !example_has(it->obj, "token_ids"))
             e->n_prompt = 1;
         it->logprobs[s] = xcalloc((size_t)e->n_tokens + 1, sizeof(float));
         r->positions += e->n_tokens;

@@ -11,6 +11,7 @@
 #include "data/example.h"
 #include "gen/engine.h"
 #include "gen/follow.h"
+#include "gen/sampling.h"
 #include "gen/stoptext.h"
 #include "gen/weights_cost.h"
 #include "model/vocab.h"
@@ -52,16 +53,6 @@ static void group_free(struct group *g)
     token_list_release(&g->prompt);
     strbuf_release(&g->lines);
     free(g);
-}
-
-static json_t *sampling_json(const struct sampling *s)
-{
-    json_t *obj = json_object();
-    json_object_set_new(obj, "temperature", json_number(s->temperature));
-    json_object_set_new(obj, "top_p", json_number(s->top_p));
-    json_object_set_new(obj, "top_k", json_integer(s->top_k));
-    json_object_set_new(obj, "min_p", json_number(s->min_p));
-    return obj;
 }
 
 /* Text is a view: ids that the tokenizer lacks (padding of the vocabulary) do not show. */
@@ -285,27 +276,6 @@ static int generate(struct rollout *r, struct err *err)
 
 /* Set-up. */
 
-static void add_stop_id(struct token_list *ids, int32_t id)
-{
-    for (int64_t i = 0; i < ids->n; i++)
-        if (ids->ids[i] == id)
-            return;
-    if (id >= 0)
-        token_list_add(ids, id);
-}
-
-static void collect_stop_ids(struct rollout *r)
-{
-    if (r->o->ignore_eos)
-        return;
-    const int32_t *ids;
-    int n = r->tokenizer ? tokenizer_stop_ids(r->tokenizer, &ids) : 0;
-    for (int i = 0; i < n; i++)
-        add_stop_id(&r->stop_ids, ids[i]);
-    for (int i = 0; i < r->model->cfg.n_eos; i++)
-        add_stop_id(&r->stop_ids, r->model->cfg.eos[i]);
-}
-
 static int load_from(struct rollout *r, const char *dir, struct err *err)
 {
     struct model_options mo = {.precision = r->o->precision, .device = r->o->device,
@@ -348,7 +318,8 @@ static int set_up(struct rollout *r, struct err *err)
         return err->set ? -1 : 0;
     if (o->stop.n && !r->tokenizer)
         return err_set(err, "--stop needs a tokenizer, and '%s' has none", r->model_name);
-    collect_stop_ids(r);
+    if (!r->o->ignore_eos)
+        sampling_stop_ids(&r->stop_ids, r->tokenizer, &r->model->cfg);
     stop_text_init(&r->stop_text, r->tokenizer, &o->stop);
     r->engine = engine_new(r->model, o->batch, 0, err);
     if (!r->engine)

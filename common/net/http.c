@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -50,13 +50,6 @@ struct http_client {
     double paused_until_s; /* the server asked for a pause */
     int given_up_in_row;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Set-up. */
 
@@ -176,7 +169,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
     n *= size;
-    t->byte_s = now_s();
+    t->byte_s = clock_s();
     if (t->answer.len + n > (size_t)t->max_bytes) {
         t->too_long = true;
         return n ? 0 : 1; /* anything but n ends the transfer */
@@ -190,7 +183,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t d, curl
 {
     const struct transfer *t = arg;
     (void)a, (void)b, (void)d, (void)e;
-    return t->byte_s > 0 && now_s() - t->byte_s > t->stall_s;
+    return t->byte_s > 0 && clock_s() - t->byte_s > t->stall_s;
 }
 
 static void set_option(CURLcode code)
@@ -258,7 +251,7 @@ static double jitter(const struct http_client *c, const struct transfer *t)
 static int retry(struct http_client *c, struct transfer *t, long status, struct err *why,
                  struct err *err)
 {
-    double asked = status ? http_retry_after(t->easy) : 0, now = now_s();
+    double asked = status ? http_retry_after(t->easy) : 0, now = clock_s();
     if (status == 429 || status == 503) {
         c->window = fmax(1, c->window / 2);
         c->paused_until_s = fmax(c->paused_until_s, now + asked);
@@ -340,7 +333,7 @@ static int on_end(struct http_client *c, struct transfer *t, CURLcode code, stru
 /* Starts what may start; returns the seconds until something else may. */
 static double start_due(struct http_client *c)
 {
-    double now = now_s(), soonest = 3600;
+    double now = clock_s(), soonest = 3600;
     for (struct transfer *t = c->first; t; t = t->next) {
         if (t->state != WAITING)
             continue;
@@ -372,14 +365,14 @@ static int read_ends(struct http_client *c, struct err *err)
 
 int http_work(struct http_client *c, int timeout_ms, struct err *err)
 {
-    double end = now_s() + timeout_ms / 1000.0;
+    double end = clock_s() + timeout_ms / 1000.0;
     while (c->n_finished == 0 && c->n_pending > 0) {
         int running;
         double soonest = start_due(c);
         curl_multi_perform(c->multi, &running);
         if (read_ends(c, err) < 0)
             return -1;
-        double left = end - now_s();
+        double left = end - clock_s();
         if (left <= 0)
             break;
         if (c->n_finished == 0)

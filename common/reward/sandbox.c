@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "reward/sandbox_internal.h"
 
@@ -67,13 +67,6 @@ struct box {
     struct sandbox_report last;
     struct sandbox_watch watch;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void close_fd(int *fd)
 {
@@ -354,11 +347,11 @@ static int poll_once(struct box *b, int n, const struct sandbox_limits *l, doubl
 static int watch_over(const struct sandbox *s, struct box *b, int n,
                       const struct sandbox_limits *l, struct err *err)
 {
-    double began = now(), looked = began, idle = 0;
+    double began = clock_s(), looked = began, idle = 0;
     while (!all_over(b, n)) {
-        if (poll_once(b, n, l, looked + TICK - now()) < 0)
+        if (poll_once(b, n, l, looked + TICK - clock_s()) < 0)
             return err_errno(err, "cannot wait for the sandbox");
-        double t = now();
+        double t = clock_s();
         if (t - looked >= TICK) {
             look(s, b, n, l, t - looked, &idle);
             looked = t;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "reward/offspring.h"
 #include "reward/verifier_judge.h"
@@ -146,13 +147,6 @@ static void allow_cpu(double seconds)
     prlimit(program.pid, RLIMIT_CPU, &r, NULL);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Reads what is there.  1 a whole line, 0 not yet, -1 ended or too long. */
 static int read_some(void)
 {
@@ -171,10 +165,10 @@ static int read_some(void)
 /* Sends the line and waits for the answer.  1 answered, 0 late, -1 the command ended. */
 static int converse(const struct strbuf *line)
 {
-    double until = now() + options.wall_seconds;
+    double until = clock_s() + options.wall_seconds;
     size_t sent = 0;
     for (;;) {
-        double left = until - now();
+        double left = until - clock_s();
         struct pollfd p[2] = {{.fd = program.out, .events = POLLIN},
                               {.fd = sent < line->len ? program.in : -1, .events = POLLOUT}};
         if (left <= 0)

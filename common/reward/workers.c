@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "reward/workers_internal.h"
 
@@ -104,19 +104,12 @@ static void give_back(struct workers *w, struct worker *k)
     pthread_mutex_unlock(&w->lock);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* True once there is something to read, false when the time is up. */
 static bool wait_for(int fd, double seconds)
 {
-    double until = now() + seconds;
+    double until = clock_s() + seconds;
     for (;;) {
-        double left = until - now();
+        double left = until - clock_s();
         struct pollfd p = {.fd = fd, .events = POLLIN};
         if (left <= 0)
             return false;

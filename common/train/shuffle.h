@@ -5,8 +5,11 @@
 #ifndef TP_TRAIN_SHUFFLE_H
 #define TP_TRAIN_SHUFFLE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/err.h"
 
 struct shuffle {
     uint64_t seed;
@@ -19,5 +22,11 @@ struct shuffle {
 
 int64_t shuffle_at(struct shuffle *s, int64_t i); /* index of the i-th thing, i >= 0 */
 void shuffle_release(struct shuffle *s);
+
+/* The place, and the digest of what is ordered, as a checkpoint keeps them; new reference. */
+json_t *shuffle_place_save(int64_t next, const char *digest);
+/* Fails if the things (what: "examples") have another digest. */
+int shuffle_place_load(const json_t *state, const char *what, const char *digest, int64_t *next,
+                       struct err *err) WARN_UNUSED;
 
 #endif

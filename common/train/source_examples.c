@@ -33,14 +33,6 @@ static void keep(struct source_examples *s, const struct example *e)
     chain_digest(s->digest, e->loss_mask, n);
 }
 
-static bool trains(const struct example *e)
-{
-    for (int64_t i = 1; i < e->n_tokens; i++)
-        if (e->loss_mask[i])
-            return true;
-    return false;
-}
-
 int source_examples_load(struct source_examples *s, const char **files, int n_files,
                          const struct example_reader *reader, int64_t micro_tokens, struct err *err)
 {
@@ -52,7 +44,7 @@ int source_examples_load(struct source_examples *s, const char **files, int n_fi
     input_open(&in, files, n_files, reader);
     while ((rc = input_next(&in, &e, err)) > 0) {
         n_cut += e.cut;
-        if (trains(&e))
+        if (example_trains(&e))
             keep(s, &e);
         else
             empty++;
@@ -134,22 +126,13 @@ static int micro_batch(void *self, int i, struct batch *out, struct err *err)
 static json_t *save(void *self)
 {
     const struct source_examples *s = self;
-    json_t *o = json_object();
-    json_object_set_new(o, "next", json_integer(s->next));
-    json_object_set_new(o, "digest", json_string(s->digest));
-    return o;
+    return shuffle_place_save(s->next, s->digest);
 }
 
 static int load(void *self, const json_t *state, struct err *err)
 {
     struct source_examples *s = self;
-    const char *digest;
-    if (json_get_int(state, "next", &s->next, err) < 0 ||
-        json_get_str(state, "digest", &digest, err) < 0)
-        return -1;
-    if (strcmp(digest, s->digest) != 0)
-        return err_set(err, "the examples are not those that the checkpoint was trained on");
-    return 0;
+    return shuffle_place_load(state, "examples", s->digest, &s->next, err);
 }
 
 struct batch_source source_examples_source(struct source_examples *s)

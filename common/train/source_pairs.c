@@ -13,14 +13,6 @@ static void pair_release(struct pair *p)
     example_release(&p->rejected);
 }
 
-static bool has_completion(const struct example *e)
-{
-    for (int64_t i = 1; i < e->n_tokens; i++)
-        if (e->loss_mask[i])
-            return true;
-    return false;
-}
-
 static void add_to_digest(struct source_pairs *s, const struct example *e)
 {
     size_t n = (size_t)e->n_tokens;
@@ -44,10 +36,10 @@ static int parse(const struct example_reader *reader, const json_t *obj, struct 
     *p = (struct pair){0};
     if (example_parse_pair(reader, obj, &p->chosen, &p->rejected, why) < 0)
         return -1;
-    if (has_completion(&p->chosen) && has_completion(&p->rejected))
+    if (example_trains(&p->chosen) && example_trains(&p->rejected))
         return 0;
     err_set(why, "'%s' has no tokens of its own (within --max-tokens)",
-            has_completion(&p->chosen) ? "rejected" : "chosen");
+            example_trains(&p->chosen) ? "rejected" : "chosen");
     pair_release(p);
     return -1;
 }
@@ -219,22 +211,13 @@ static int micro_batch(void *self, int i, struct batch *out, struct err *err)
 static json_t *save(void *self)
 {
     const struct source_pairs *s = self;
-    json_t *o = json_object();
-    json_object_set_new(o, "next", json_integer(s->next));
-    json_object_set_new(o, "digest", json_string(s->digest));
-    return o;
+    return shuffle_place_save(s->next, s->digest);
 }
 
 static int load(void *self, const json_t *state, struct err *err)
 {
     struct source_pairs *s = self;
-    const char *digest;
-    if (json_get_int(state, "next", &s->next, err) < 0 ||
-        json_get_str(state, "digest", &digest, err) < 0)
-        return -1;
-    if (strcmp(digest, s->digest) != 0)
-        return err_set(err, "the pairs are not those that the checkpoint was trained on");
-    return 0;
+    return shuffle_place_load(state, "pairs", s->digest, &s->next, err);
 }
 
 struct batch_source source_pairs_source(struct source_pairs *s)
