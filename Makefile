@@ -141,7 +141,7 @@ $(B)/%.asan.o: %.cu
 
 $(B)/%.asan.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(CXX_FLAGS) -O1 $(SANITIZE) -MMD -MP -c -o $@ $<
+	$(CXX) $(CXX_FLAGS) $(SANITIZE) -fno-sanitize=undefined -MMD -MP -c -o $@ $<
 
 $(B)/%.watch.o: %.cu
 	@mkdir -p $(@D)
@@ -208,7 +208,7 @@ check-long: all units | build/test.deps
 
 # The GPU's kernels without a GPU: on the emulator, and what nvcc makes of them.
 check-emu: all units | build/test.deps
-	@tests/run.sh --bin $(BIN) --units $(B)/unit emu/ test_plugin test_ops
+	@OPS_ONLY=cuda-emu tests/run.sh --bin $(BIN) --units $(B)/unit emu/ test_plugin test_ops test_device
 
 # Agreement of the verifiers with tests/verifier, by kind.
 verifier-report: $(B)/unit/test_math $(B)/unit/test_instruct $(B)/unit/test_strings

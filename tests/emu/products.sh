@@ -5,7 +5,7 @@ set -eu
 
 # The stand-in splits the sums of 17 to 64 rows, whatever is asked.  All rows must come from our own kernel then, those too
 # for which there is an algorithm.
-OPS_ONLY=cuda-emu EMU_LT=split "$BUILT/unit/test_ops_exact"
+OPS_ONLY=cuda-emu OPS_OP=linear EMU_LT=split "$BUILT/unit/test_ops_exact"
 
 # What one process found the next one takes, though its library would name nothing; not another library's, nor a file that
 # is not whole.
