@@ -79,18 +79,12 @@ static __global__ void __launch_bounds__(THREADS) attend_packed(struct attend a,
     load_rows<HD, 64>((bf16 *)smem, &q, task.first);
     walk<HD, HD>(&s, (bf16 *)smem, 64, row, 0, &k, &v, first_tile(task.first, a.window),
                  (min(len, task.first + 64) + KEYS - 1) / KEYS, a.window, a.scale * LOG2E);
+    bf16 *out = (bf16 *)a.out + ((int64_t)(task.start + task.first + row) * a.n_heads + head) * hd;
+    store_rows<HD>(out, (int64_t)a.n_heads * hd, s.acc, (bf16 *)smem + row * ROW(HD), len - task.first - row, hd, 1.0f);
 #pragma unroll
-    for (int r = 0; r < 2; r++) {
-        if (s.pos[r] >= len)
-            continue;
-        int64_t at = (int64_t)(task.start + s.pos[r]) * a.n_heads + head;
-#pragma unroll
-        for (int i = 0; i < HD / 8; i++)
-            store_pair((bf16 *)a.out + at * hd, i * 8 + (lane & 3) * 2, hd, s.acc[i][2 * r],
-                       s.acc[i][2 * r + 1]);
-        if (a.lse && (lane & 3) == 0)
-            ((float *)a.lse)[at] = s.max[r] * LN2 + logf(s.sum[r]);
-    }
+    for (int r = 0; r < 2; r++)
+        if (a.lse && (lane & 3) == 0 && s.pos[r] < len)
+            ((float *)a.lse)[(int64_t)(task.start + s.pos[r]) * a.n_heads + head] = s.max[r] * LN2 + logf(s.sum[r]);
 }
 
 template <int HD>

@@ -201,6 +201,36 @@ static __device__ __forceinline__ void store_pair(bf16 *row, int col, int head_d
         row[col + 1] = f2bf(y);
 }
 
+/* The 16 rows of a warp times `scale`, columns [0, head_dim), to the first n_rows at `to`, by way of 16 rows of shared memory
+ * that are this warp's alone: eight lanes then store 128 bytes of a row, where accumulators hold halves of sectors. */
+template <int HD>
+static __device__ __forceinline__ void store_rows(bf16 *to, int64_t stride, const float acc[][4], bf16 *room, int n_rows,
+                                                  int head_dim, float scale)
+{
+    int lane = threadIdx.x & 31;
+#pragma unroll
+    for (int r = 0; r < 2; r++)
+#pragma unroll
+        for (int i = 0; i < HD / 8; i++)
+            *(uint32_t *)(room + ((lane >> 2) + r * 8) * ROW(HD) + i * 8 + (lane & 3) * 2) =
+                pack_bf16(acc[i][2 * r] * scale, acc[i][2 * r + 1] * scale);
+    __syncwarp();
+#pragma unroll
+    for (int e = lane; e < 16 * (HD / 8); e += 32) {
+        int row = e / (HD / 8), col = e % (HD / 8) * 8;
+        const bf16 *from = room + row * ROW(HD) + col;
+        bf16 *at = to + row * stride + col;
+        if (row >= n_rows)
+            continue;
+        if (col + 8 <= head_dim && ((uintptr_t)at & 15) == 0) {
+            store16((float *)at, load16((const float *)from));
+            continue;
+        }
+        for (int c = 0; c < 8 && col + c < head_dim; c++)
+            at[c] = from[c];
+    }
+}
+
 /* A block's tile of a packed batch: rows [start, end) are its sequence, the tile begins at `first`,
  * counted from start. */
 struct tile_task {

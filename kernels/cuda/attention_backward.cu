@@ -42,23 +42,6 @@ static __device__ __forceinline__ struct rows head_rows(const void *x, int64_t s
     return r;
 }
 
-template <int HD>
-static __device__ __forceinline__ void store_rows(bf16 *to, int64_t stride, const float acc[][4], int row,
-                                                  int len, int head_dim, float scale)
-{
-    int lane = threadIdx.x & 31;
-#pragma unroll
-    for (int r = 0; r < 2; r++) {
-        int j = row + (lane >> 2) + r * 8;
-        if (j >= len)
-            continue;
-#pragma unroll
-        for (int i = 0; i < HD / 8; i++)
-            store_pair(to + j * stride, i * 8 + (lane & 3) * 2, head_dim, acc[i][2 * r] * scale,
-                       acc[i][2 * r + 1] * scale);
-    }
-}
-
 /* Scores and dP of 16 kept rows x STEP walked rows become weights (in p) and dS (in ds).  Of the
  * element (kept, walked) one is the query: stat[] belongs to the queries. */
 struct stats {
@@ -119,13 +102,14 @@ static __global__ void __launch_bounds__(THREADS, 2) key_gradients(struct backwa
             __syncthreads();
         }
     }
-    int64_t at = task.start * a.kv_stride + (int64_t)kv_head * a.head_dim;
-    store_rows<HD>((bf16 *)a.dk + at, a.kv_stride, dk, task.first + row, len, a.head_dim, a.scale);
-    store_rows<HD>((bf16 *)a.dv + at, a.kv_stride, dv, task.first + row, len, a.head_dim, 1.0f);
+    int64_t at = (task.start + task.first + row) * a.kv_stride + (int64_t)kv_head * a.head_dim;
+    int n_rows = len - task.first - row, own = row * ROW(HD); /* of sk and sv, nobody reads them any more */
+    store_rows<HD>((bf16 *)a.dk + at, a.kv_stride, dk, sk + own, n_rows, a.head_dim, a.scale);
+    store_rows<HD>((bf16 *)a.dv + at, a.kv_stride, dv, sv + own, n_rows, a.head_dim, 1.0f);
 }
 
 template <int HD>
-static __global__ void __launch_bounds__(THREADS) query_gradients(struct backward a, const struct tile_task *tasks)
+static __global__ void __launch_bounds__(THREADS, HD == 64 ? 4 : 3) query_gradients(struct backward a, const struct tile_task *tasks)
 {
     DYN_SMEM(smem);
     bf16 *sq = (bf16 *)smem, *sdo = sq + TILE * ROW(HD), *sk = sdo + TILE * ROW(HD), *sv = sk + STEP * ROW(HD);
@@ -166,8 +150,8 @@ static __global__ void __launch_bounds__(THREADS) query_gradients(struct backwar
         weights_times_rows<HD, STEP, HD>(dq, ds, sk, 0);
         __syncthreads();
     }
-    store_rows<HD>((bf16 *)a.dq + task.start * a.q_stride + (int64_t)head * a.head_dim, a.q_stride, dq,
-                   task.first + row, len, a.head_dim, a.scale);
+    bf16 *to = (bf16 *)a.dq + (task.start + task.first + row) * a.q_stride + (int64_t)head * a.head_dim;
+    store_rows<HD>(to, a.q_stride, dq, sq + row * ROW(HD), len - task.first - row, a.head_dim, a.scale);
 }
 
 /* --- a warp a row --- */
