@@ -232,11 +232,26 @@ bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,tests/bench/bench_ops.c tests
 	@echo
 	@tests/bench/race.sh $(B)/bench/bench_model
 
-# For a machine with a GPU and nothing else of ours: tests/gpu/run.sh and all that it runs.
+# For a machine with a GPU and nothing else of ours: tests/gpu/run.sh and all that it runs, linked to find copies of
+# the libraries beside it (the run path that libraries of libraries follow, too).
+BUNDLE   = $(B)/bundle
+BUNDLED  = $(addprefix bin/,task-gen tok-train tok-encode model-init base-train sft-train rlvr-train rollout-gen reward-verify \
+             logprob-recalc) $(addprefix tests/,test_ops_cpu test_ops_values test_ops_exact test_device bench_gpu bench_model)
+LINK_BUNDLED = @mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib/private' -o $@ $^ $(LDLIBS)
+
+$(BUNDLE)/bin/%: $(B)/tools/%.o $(LIB)
+	$(LINK_BUNDLED)
+
+$(BUNDLE)/tests/test_%: $(B)/tests/unit/test_%.o $(REF_OBJ) $(EMU_OBJ) $(LIB)
+	$(LINK_BUNDLED)
+
+$(BUNDLE)/tests/bench_%: $(B)/tests/bench/bench_%.o $(LIB)
+	$(LINK_BUNDLED)
+
 .PHONY: gpu-bundle
 gpu-bundle: build/thinkpipe-gpu.tar.gz
-build/thinkpipe-gpu.tar.gz: all units $(B)/bench/bench_gpu $(B)/bench/bench_model
-	@tests/gpu/bundle.sh $(BIN) $(B) $@
+build/thinkpipe-gpu.tar.gz: all units $(BUNDLED:%=$(BUNDLE)/%)
+	@tests/gpu/bundle.sh $(BUNDLE) $(PLUGINS)/thinkpipe-cuda.so $(B)/plugins/thinkpipe-emu.so $@
 
 # ---- set-up, quickstart, installation ------------------------------------------------------------
 

@@ -253,6 +253,7 @@ int main(int argc, char **argv)
 {
     const char *error = NULL;
     quick = argc > 2;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* whoever stops it has what was measured */
     pool_init(1);
     if (dev_open_plugin(&dev, argc > 1 ? argv[1] : "cuda", DTYPE_BF16, 0, &error) < 0)
         die(error);
