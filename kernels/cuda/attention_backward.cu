@@ -109,7 +109,7 @@ static __global__ void __launch_bounds__(THREADS, 2) key_gradients(struct backwa
 }
 
 template <int HD>
-static __global__ void __launch_bounds__(THREADS, HD == 64 ? 4 : 3) query_gradients(struct backward a, const struct tile_task *tasks)
+static __global__ void __launch_bounds__(THREADS) query_gradients(struct backward a, const struct tile_task *tasks)
 {
     DYN_SMEM(smem);
     bf16 *sq = (bf16 *)smem, *sdo = sq + TILE * ROW(HD), *sk = sdo + TILE * ROW(HD), *sv = sk + STEP * ROW(HD);
