@@ -55,5 +55,6 @@ int example_parse_prompt(const struct example_reader *r, const json_t *obj, stru
 /* Holds a sequence that comes by itself, as from a shard, to the reader's limits. */
 int example_check(const struct example_reader *r, struct example *e, struct err *err) WARN_UNUSED;
 bool example_is_pair(const json_t *obj);
+bool example_has(const json_t *obj, const char *key); /* there, and not null */
 
 #endif

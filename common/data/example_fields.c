@@ -78,8 +78,18 @@ static int check_length(const struct example_span *s, const char *key, int64_t n
                    (long long)s->n);
 }
 
-static int read_floats(const struct example_span *s, const char *name, const struct example *e,
-                       float **out, struct err *err)
+/* Above 0 there is none; a little is rounding of whoever wrote it, more is a probability or something else. */
+static int check_logprobs(const char *key, const float *x, int64_t n, struct err *err)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] > 1e-3f)
+            return err_set(err, "'%s'[%lld] is %g, the logarithm of a probability is at most 0", key,
+                           (long long)i, (double)x[i]);
+    return 0;
+}
+
+static int read_logprobs(const struct example_span *s, const char *name, const struct example *e,
+                         float **out, struct err *err)
 {
     char key[64];
     float *x = NULL;
@@ -88,6 +98,8 @@ static int read_floats(const struct example_span *s, const char *name, const str
         return 0;
     int64_t n = json_get_f32s(s->obj, key, true, &x, err);
     int rc = check_length(s, key, n, err);
+    if (rc == 0)
+        rc = check_logprobs(key, x, n, err);
     if (rc == 0) {
         *out = xcalloc((size_t)e->n_tokens + 1, sizeof **out);
         if (n > 0)
@@ -106,6 +118,8 @@ static int read_versions(const struct example_span *s, struct example *e, struct
     if (!example_has(s->obj, key))
         return 0;
     const json_t *one = json_object_get(s->obj, key);
+    if (json_is_integer(one) && json_integer_value(one) != (int32_t)json_integer_value(one))
+        return err_set(err, "'%s' is %lld, out of range", key, (long long)json_integer_value(one));
     int64_t n = json_is_integer(one) ? s->n : json_get_i32s(s->obj, key, true, &x, err);
     int rc = check_length(s, key, n, err);
     if (rc == 0) {
@@ -141,9 +155,9 @@ static int read_mask(const struct example_span *s, struct example *e, struct err
 
 int example_read_arrays(const struct example_span *s, struct example *e, struct err *err)
 {
-    if (read_mask(s, e, err) < 0 || read_floats(s, "logprobs", e, &e->logprobs, err) < 0 ||
-        read_floats(s, "old_logprobs", e, &e->old_logprobs, err) < 0 ||
-        read_floats(s, "ref_logprobs", e, &e->ref_logprobs, err) < 0)
+    if (read_mask(s, e, err) < 0 || read_logprobs(s, "logprobs", e, &e->logprobs, err) < 0 ||
+        read_logprobs(s, "old_logprobs", e, &e->old_logprobs, err) < 0 ||
+        read_logprobs(s, "ref_logprobs", e, &e->ref_logprobs, err) < 0)
         return -1;
     return read_versions(s, e, err);
 }

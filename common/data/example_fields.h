@@ -13,7 +13,6 @@ struct example_span {
     int64_t first, n;
 };
 
-bool example_has(const json_t *obj, const char *key); /* there, and not null */
 /* id, sampling, finish_reason, group, reward, advantage; the last two behind the prefix. */
 int example_read_properties(const json_t *obj, const char *prefix, struct example *e,
                             struct err *err) WARN_UNUSED;

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/example.h"
-#include "data/example_fields.h"
 #include "data/jsonl.h"
 #include "gen/score.h"
 #include "model/vocab.h"
