@@ -77,7 +77,7 @@ static int read_arch(struct model_config *c, const json_t *obj, struct err *err)
 
     if (json_is_array(list) && json_array_size(list) == 1)
         name = json_string_value(json_array_get(list, 0));
-    else if (list && !json_is_null(list))
+    if (!name && list && !json_is_null(list))
         return err_set(err, "'architectures' must be a list of one name");
     if (json_opt_str(obj, "model_type", &type, err) < 0)
         return -1;

@@ -41,12 +41,13 @@ int lineage_check_shape(const json_t *lineage, struct err *err)
 {
     const json_t *list = json_object_get(lineage, "arguments"), *argument;
     const char *program, *version;
+    int64_t seed;
     size_t i;
 
     if (!json_is_object(lineage))
         return err_set(err, "the lineage is %s, expected an object", json_type_name(lineage));
     if (json_get_str(lineage, "program", &program, err) < 0 ||
-        json_get_str(lineage, "version", &version, err) < 0)
+        json_get_str(lineage, "version", &version, err) < 0 || json_opt_int(lineage, "seed", &seed, err) < 0)
         return -1;
     if (!json_is_array(list))
         return err_set(err, "'arguments' is %s, expected an array", json_type_name(list));

@@ -86,6 +86,7 @@ config "head size 7 is odd" '.head_dim = 7'
 config "'rope_theta' is 0" '.rope_theta = 0'
 config "rope scaling 'longrope' is not supported" '.rope_scaling = {"rope_type": "longrope"}'
 config "'quantization_config' is not supported" '.quantization_config = {}'
+config "'architectures' must be a list of one name" '.architectures = [5]'
 config "architecture 'MambaForCausalLM' is not supported" '.architectures = ["MambaForCausalLM"]'
 
 # --- GGUF -------------------------------------------------------------------------------------------------------
@@ -178,6 +179,7 @@ template "UTF-8" "$(printf '\377')"
 # --- lineage --------------------------------------------------------------------------------------------------------------
 lineage() { printf %s "$2" >lineage.json; refused "$1" run-lineage -q lineage.json; }
 lineage "lineage.json: not JSON: maximum parsing depth" "$(head -c 3000 /dev/zero | tr '\0' '[')"
+lineage "'seed' is a string" '{"program": "p", "version": "v", "arguments": [], "seed": "x", "inputs": [], "parents": []}'
 lineage "'parents' is missing" '{"program": "p", "version": "v", "arguments": [], "inputs": []}'
 
 echo "$cases hostile files"
