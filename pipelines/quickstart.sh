@@ -5,7 +5,7 @@
 #     SEED=2 OUT=/tmp/q pipelines/quickstart.sh
 #     SHRINK=50 pipelines/quickstart.sh      (a rehearsal of a few seconds, which learns nothing)
 #
-# A student of 0.5 million parameters learns multi-step arithmetic, and every program takes part:
+# A student of 0.5 million parameters learns multi-step arithmetic, in every stage of the recipe:
 #
 #     text -> tokens -> a mixture found by experiment -> base models
 #     a teacher's reasoning, checked -> supervised fine-tuning
