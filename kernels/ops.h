@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define OPS_ABI 4
+#define OPS_ABI 5
 
 enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F64 };
 
@@ -255,6 +255,20 @@ struct logprob_backward_args {
     int64_t n, vocab, stride;
 };
 
+/* Leaves of each row's p = softmax(inv_temp[i] * logits[i]) what transformers' cuts leave, in its order, and makes the other
+ * logits -inf: the top_k[i] likeliest (0 = all); of these the fewest that have top_p[i] of their mass (1 = all); of
+ * these the ones with at least min_p[i] times the largest p.  Equal ones rank by id, lowest first, and the first
+ * always stays.  p counts as a float over the largest p, and mass as an integer, in units of 2^-40 of the largest:
+ * no order of adding changes a sum. */
+struct truncate_args {
+    void *logits;                /* [n, stride] acc */
+    const void *inv_temp;        /* [n] acc, or NULL = 1 */
+    const int32_t *top_k;        /* [n] */
+    const double *top_p, *min_p; /* [n] */
+    int64_t n, vocab, stride;
+};
+#define TRUNCATE_UNIT 0x1p40
+
 /* tokens[i] = the first whose cumulative probability under softmax(inv_temp[i] * logits[i]) exceeds
  * u[i] in [0, 1); with u[i] < 0 the lowest id of the largest logit.  Never a token of probability 0. */
 struct draw_args {
@@ -329,6 +343,7 @@ struct ops {
     /* -- loss -- */
     void (*logprob)(struct dev *dev, const struct logprob_args *a);
     void (*logprob_backward)(struct dev *dev, const struct logprob_backward_args *a);
+    void (*truncate)(struct dev *dev, const struct truncate_args *a);
     void (*draw)(struct dev *dev, const struct draw_args *a);
     /* -- optimiser -- */
     void (*adamw)(struct dev *dev, const struct adamw_args *a);

@@ -17,6 +17,12 @@ enum batch_field {
     BATCH_SAMPLER_LOGPROBS = 1 << 3
 };
 
+/* What top-k, top-p and min-p leave of the distributions (truncate_args of kernels/ops.h), by position. */
+struct cuts {
+    const int32_t *top_k;
+    const double *top_p, *min_p;
+};
+
 struct batch {
     int64_t n_tokens, n_seqs;     /* positions and sequences */
     const int32_t *tokens;        /* [n_tokens] input ids */
@@ -25,6 +31,7 @@ struct batch {
     const float *seq_weight;      /* [n_seqs] weight of each trained token in the whole STEP's loss */
     const float *loss_mask;       /* [n_tokens] 1 = trained on, 0 = context only */
     const float *inv_temp;        /* [n_tokens] 1 / sampling temperature, or NULL = 1 */
+    const struct cuts *cuts;      /* log-probabilities are under what is left, and have no backward; or NULL */
     /* [n_tokens] or NULL; what the sampler recorded, what the trainer recomputed under the weights
      * that sampled, what the frozen reference says */
     const float *sampler_logprobs, *old_logprobs, *ref_logprobs;

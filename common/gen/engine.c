@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/pool.h"
 #include "base/rng.h"
 
 const char *finish_reason_name(enum finish_reason r)
@@ -98,10 +97,6 @@ struct engine *engine_new(struct model *m, int64_t n_slots, int64_t max_len, str
     if (max_len > 0 && max_len < e->max_len)
         e->max_len = max_len;
     e->slots = xcalloc((size_t)n_slots, sizeof *e->slots);
-    e->n_samplers = pool_threads();
-    e->samplers = xcalloc((size_t)e->n_samplers, sizeof *e->samplers);
-    for (int i = 0; i < e->n_samplers; i++)
-        sampler_init(&e->samplers[i], m->cfg.vocab_size);
     if (model_prepare(m, &(struct model_use){.cached_rows = n_slots + PROMPT_ROWS, .out_rows = n_slots}, err) < 0) {
         engine_free(e);
         return NULL;
@@ -117,22 +112,18 @@ void engine_free(struct engine *e)
         sequence_free(e->seqs[i]);
     for (int64_t i = 0; i < e->n_slots; i++)
         prompt_unref(e->slots[i].prompt);
-    for (int i = 0; i < e->n_samplers; i++)
-        sampler_release(&e->samplers[i]);
     kv_cache_free(e->cache);
     free(e->rows.tokens);
     free(e->rows.slot);
     free(e->rows.pos);
     free(e->rows.out_rows);
     free(e->rows.out_seq);
-    free(e->logits);
     free(e->drawn);
-    free(e->truncated_logprobs);
     free(e->logprobs);
     free(e->entropy);
     free(e->inv_temp);
     free(e->u);
-    free(e->samplers);
+    cut_lists_release(&e->cuts);
     free(e->slots);
     free(e->seqs);
     free(e);
@@ -339,27 +330,16 @@ static void reserve_draws(struct engine *e, int64_t n)
     if (e->drawn_cap > e->n_slots)
         e->drawn_cap = e->n_slots;
     size_t cap = (size_t)e->drawn_cap;
-    e->logits = xreallocarray(e->logits, cap * (size_t)e->m->cfg.vocab_size, sizeof(float));
     e->drawn = xreallocarray(e->drawn, cap, sizeof *e->drawn);
-    e->truncated_logprobs = xreallocarray(e->truncated_logprobs, cap, sizeof(float));
     e->logprobs = xreallocarray(e->logprobs, cap, sizeof(float));
     e->entropy = xreallocarray(e->entropy, cap, sizeof(float));
     e->inv_temp = xreallocarray(e->inv_temp, cap, sizeof(float));
     e->u = xreallocarray(e->u, cap, sizeof *e->u);
+    cut_lists_resize(&e->cuts, e->drawn_cap);
 }
 
-static void draw_truncated(void *arg, int64_t i, int thread)
-{
-    struct engine *e = arg;
-    const struct gen_request *q = &e->rows.out_seq[i]->req;
-    if (sampling_truncates(&q->sampling))
-        e->drawn[i] = sampler_draw(&e->samplers[thread], &q->sampling,
-                                   e->logits + i * e->m->cfg.vocab_size, e->u[i],
-                                   &e->truncated_logprobs[i]);
-}
-
-/* The whole distribution is drawn from where the logits are; a cut one needs them here. */
-static void draw_rows(struct engine *e)
+/* What each row's token is drawn from, and with; true if some distribution is cut. */
+static bool plan_draws(struct engine *e)
 {
     const struct rows *r = &e->rows;
     bool truncates = false;
@@ -372,13 +352,24 @@ static void draw_rows(struct engine *e)
         if (q->sampling.temperature <= 0)
             e->u[i] = -1;
         e->inv_temp[i] = sampling_inv_temp(&q->sampling);
+        cut_lists_set(&e->cuts, i, &q->sampling);
         truncates |= sampling_truncates(&q->sampling);
     }
+    return truncates;
+}
+
+/* Entropies are of whole distributions, log-probabilities of what the tokens were drawn from. */
+static void draw_rows(struct engine *e)
+{
+    const bool truncates = plan_draws(e);
+    const struct cuts cuts = cut_lists_cuts(&e->cuts);
+    if (truncates) {
+        memset(e->drawn, 0, (size_t)e->rows.n_out * sizeof *e->drawn);
+        model_row_logprobs(e->m, e->drawn, e->inv_temp, e->logprobs, e->entropy);
+        model_row_truncate(e->m, e->inv_temp, &cuts);
+    }
     model_row_draw(e->m, e->inv_temp, e->u, e->drawn);
-    if (!truncates)
-        return;
-    model_row_logits(e->m, e->logits);
-    pool_for(r->n_out, draw_truncated, e);
+    model_row_logprobs(e->m, e->drawn, e->inv_temp, e->logprobs, truncates ? NULL : e->entropy);
 }
 
 static bool stops(const struct sequence *s, int32_t token)
@@ -399,11 +390,10 @@ static void finish_sequence(struct engine *e, struct sequence *s, enum finish_re
 static int accept_token(struct engine *e, int64_t i, struct err *err)
 {
     struct sequence *s = e->rows.out_seq[i];
-    float logprob = sampling_truncates(&s->req.sampling) ? e->truncated_logprobs[i] : e->logprobs[i];
-    if (!isfinite(logprob))
+    if (!isfinite(e->logprobs[i]))
         return err_set(err, "the model's output is not finite (record %llu, token %lld)",
                        (unsigned long long)s->req.record, (long long)s->n_tokens);
-    add_token(e, s, e->drawn[i], logprob);
+    add_token(e, s, e->drawn[i], e->logprobs[i]);
     s->entropy += (double)e->entropy[i];
     if (stops(s, e->drawn[i]))
         finish_sequence(e, s, FINISH_STOP);
@@ -430,7 +420,6 @@ int engine_step(struct engine *e, struct err *err)
         return 0;
     reserve_draws(e, r->n_out);
     draw_rows(e);
-    model_row_logprobs(e->m, e->drawn, e->inv_temp, e->logprobs, e->entropy);
     for (int64_t i = 0; i < r->n_out; i++)
         if (accept_token(e, i, err) < 0)
             return -1;

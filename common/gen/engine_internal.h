@@ -59,13 +59,11 @@ struct engine {
     int64_t waiting, running, submitted, preempted, tokens_made;
     int32_t version;
     struct rows rows;
-    struct sampler *samplers; /* [n_samplers] one a thread */
-    int n_samplers;
     int64_t drawn_cap; /* the arrays below hold as many rows */
-    float *logits;     /* [rows, vocab] */
     int32_t *drawn;
-    float *truncated_logprobs, *logprobs, *entropy, *inv_temp;
+    float *logprobs, *entropy, *inv_temp;
     double *u;
+    struct cut_lists cuts;
 };
 
 static inline struct prompt *prompt_ref(struct prompt *p)

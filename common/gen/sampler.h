@@ -1,9 +1,9 @@
-/* sampler.h - drawing a token from a row of logits, reproducibly.
+/* sampler.h - which distribution a token is drawn from.
  *
- * The distribution is softmax(logits / temperature) cut to top_k, then top_p
- * (smallest set with mass >= top_p of what top_k left), then min_p
- * (p >= min_p * p_max), and renormalised: the order transformers uses.  Equal
- * probabilities rank by token id, lowest first.
+ * It is softmax(logits / temperature) cut to top_k, then top_p (smallest set with mass >= top_p of what top_k
+ * left), then min_p (p >= min_p * p_max), and renormalised: the order transformers uses.  Equal probabilities
+ * rank by token id, lowest first.  Cutting and drawing are ops (truncate, draw), so that generator and trainer find
+ * the same log-probabilities.
  *
  * temperature 0 is greedy: the lowest id among the equals, whatever the cuts.  A
  * point distribution has no log-probabilities worth keeping, so what is recorded
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/batch.h"
 #include "base/opt.h"
 
 struct sampling {
@@ -31,20 +32,15 @@ bool sampling_truncates(const struct sampling *s);
 /* The factor on the logits that log-probabilities are recorded with. */
 float sampling_inv_temp(const struct sampling *s);
 
-/* Scratch for one thread, sized for the vocabulary. */
-struct sampler {
-    int64_t vocab;
-    float *p;       /* [vocab] exp(z - max) */
-    uint64_t *keys; /* [vocab] candidates, sortable: probability descending, then id */
+/* struct cuts, to be filled. */
+struct cut_lists {
+    int32_t *top_k;
+    double *top_p, *min_p;
 };
-void sampler_init(struct sampler *s, int64_t vocab);
-void sampler_release(struct sampler *s);
-/* Draws with u in [0, 1) where sampling_truncates() (the model draws from the whole distribution:
- * model_row_draw()).  logprob gets the log-probability under the truncated, renormalised
- * distribution. */
-int32_t sampler_draw(struct sampler *s, const struct sampling *how, const float *logits, double u,
-                     float *logprob);
-/* The log-probability of a given token under any of them; -inf if it is cut off. */
-float sampler_logprob(struct sampler *s, const struct sampling *how, const float *logits, int32_t token);
+void cut_lists_resize(struct cut_lists *l, int64_t n);
+void cut_lists_release(struct cut_lists *l);
+/* Entry i becomes s, or no cut at all where that is greedy. */
+void cut_lists_set(struct cut_lists *l, int64_t i, const struct sampling *s);
+struct cuts cut_lists_cuts(const struct cut_lists *l);
 
 #endif

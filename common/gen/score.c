@@ -6,14 +6,15 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/pool.h"
 
 /* One forward's worth of sequences, packed. */
 struct pack {
     struct score_seq **seqs;
     int64_t n_seqs, n;
-    int32_t *tokens, *targets, *seq_start, *seq_of; /* seq_of: of each position */
+    int32_t *tokens, *targets, *seq_start;
     float *mask, *weight, *inv_temp, *logprobs;
+    struct cut_lists cuts;
+    bool truncates; /* some distribution is cut */
 };
 
 static int64_t first_scored(const struct score_seq *s)
@@ -41,7 +42,7 @@ static void pack_init(struct pack *p, struct score_seq **seqs, int64_t n_seqs)
     size_t n = (size_t)p->n;
     p->tokens = xreallocarray(NULL, n, sizeof *p->tokens);
     p->targets = xreallocarray(NULL, n, sizeof *p->targets);
-    p->seq_of = xreallocarray(NULL, n, sizeof *p->seq_of);
+    cut_lists_resize(&p->cuts, p->n);
     p->seq_start = xreallocarray(NULL, (size_t)n_seqs + 1, sizeof *p->seq_start);
     p->mask = xcalloc(n, sizeof *p->mask);
     p->weight = xcalloc((size_t)n_seqs, sizeof *p->weight);
@@ -53,7 +54,7 @@ static void pack_release(struct pack *p)
 {
     free(p->tokens);
     free(p->targets);
-    free(p->seq_of);
+    cut_lists_release(&p->cuts);
     free(p->seq_start);
     free(p->mask);
     free(p->weight);
@@ -68,10 +69,11 @@ static void pack_fill(struct pack *p)
     for (int64_t k = 0; k < p->n_seqs; k++) {
         const struct score_seq *s = p->seqs[k];
         p->seq_start[k] = at;
+        p->truncates |= sampling_truncates(&s->sampling);
         for (int64_t i = 0; i + 1 < s->n; i++, at++) {
             p->tokens[at] = s->tokens[i];
             p->targets[at] = s->tokens[i + 1];
-            p->seq_of[at] = (int32_t)k;
+            cut_lists_set(&p->cuts, at, &s->sampling);
             p->mask[at] = i + 1 >= first_scored(s);
             p->inv_temp[at] = sampling_inv_temp(&s->sampling);
         }
@@ -88,53 +90,14 @@ static void pack_copy_out(const struct pack *p)
     }
 }
 
-/* The truncated distributions, a block of rows at a time. */
-struct truncated_rows {
-    struct pack *p;
-    struct sampler *samplers;
-    int64_t first, vocab;
-    const float *logits;
-};
-
-static void truncated_row(void *arg, int64_t i, int thread)
+static int check_logprobs(struct pack *p, struct err *err)
 {
-    const struct truncated_rows *t = arg;
-    int64_t row = t->first + i;
-    if (t->p->mask[row] == 0)
-        return;
-    const struct score_seq *s = t->p->seqs[t->p->seq_of[row]];
-    float x = sampler_logprob(&t->samplers[thread], &s->sampling, t->logits + i * t->vocab,
-                              t->p->targets[row]);
-    t->p->logprobs[row] = x < SCORE_FLOOR ? SCORE_FLOOR : x;
-}
-
-static void truncated_block(void *arg, int64_t first, int64_t n, const float *logits)
-{
-    struct truncated_rows *t = arg;
-    t->first = first;
-    t->logits = logits;
-    pool_for(n, truncated_row, t);
-}
-
-static int forward_truncated(struct model *m, const struct batch *b, struct pack *p, struct err *err)
-{
-    struct truncated_rows t = {.p = p, .vocab = m->cfg.vocab_size};
-    int n = pool_threads();
-    t.samplers = xcalloc((size_t)n, sizeof *t.samplers);
-    for (int i = 0; i < n; i++)
-        sampler_init(&t.samplers[i], t.vocab);
-    int rc = model_forward_logits(m, b, truncated_block, &t, err);
-    for (int i = 0; i < n; i++)
-        sampler_release(&t.samplers[i]);
-    free(t.samplers);
-    return rc;
-}
-
-static int check_finite(const struct pack *p, struct err *err)
-{
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = 0; i < p->n; i++) {
+        if (p->truncates && p->logprobs[i] < SCORE_FLOOR)
+            p->logprobs[i] = SCORE_FLOOR;
         if (!isfinite(p->logprobs[i]))
             return err_set(err, "the model's output is not finite");
+    }
     return 0;
 }
 
@@ -143,14 +106,14 @@ static int run_pack(struct model *m, struct score_seq **seqs, int64_t n_seqs, st
     struct pack p;
     pack_init(&p, seqs, n_seqs);
     pack_fill(&p);
+    const struct cuts cuts = cut_lists_cuts(&p.cuts);
     struct batch b = {.n_tokens = p.n, .n_seqs = n_seqs, .tokens = p.tokens, .targets = p.targets,
                       .seq_start = p.seq_start, .seq_weight = p.weight, .loss_mask = p.mask,
-                      .inv_temp = p.inv_temp};
+                      .inv_temp = p.inv_temp, .cuts = p.truncates ? &cuts : NULL};
     struct forward_out out = {.logprobs = p.logprobs};
-    int rc = sampling_truncates(&seqs[0]->sampling) ? forward_truncated(m, &b, &p, err)
-                                                    : model_forward(m, &b, &out, err);
+    int rc = model_forward(m, &b, &out, err);
     if (rc == 0)
-        rc = check_finite(&p, err);
+        rc = check_logprobs(&p, err);
     if (rc == 0)
         pack_copy_out(&p);
     pack_release(&p);
@@ -167,27 +130,23 @@ int score_run(struct model *m, struct score_seq *seqs, int64_t n_seqs, int64_t b
               struct err *err)
 {
     struct score_seq **list = xcalloc((size_t)n_seqs + 1, sizeof(struct score_seq *));
+    int64_t n = 0, positions = 0;
     int rc = 0;
-    for (int truncated = 0; truncated < 2 && rc == 0; truncated++) {
-        int64_t n = 0, positions = 0;
-        for (int64_t i = 0; i < n_seqs && rc == 0; i++) {
-            struct score_seq *s = &seqs[i];
-            if (sampling_truncates(&s->sampling) != (truncated == 1))
-                continue;
-            if (s->n < 2) {
-                zero_all(s);
-                continue;
-            }
-            if (n > 0 && positions + s->n - 1 > batch_tokens) {
-                rc = run_pack(m, list, n, err);
-                n = positions = 0;
-            }
-            list[n++] = s;
-            positions += s->n - 1;
+    for (int64_t i = 0; i < n_seqs && rc == 0; i++) {
+        struct score_seq *s = &seqs[i];
+        if (s->n < 2) {
+            zero_all(s);
+            continue;
         }
-        if (rc == 0 && n > 0)
+        if (n > 0 && positions + s->n - 1 > batch_tokens) {
             rc = run_pack(m, list, n, err);
+            n = positions = 0;
+        }
+        list[n++] = s;
+        positions += s->n - 1;
     }
+    if (rc == 0 && n > 0)
+        rc = run_pack(m, list, n, err);
     free(list);
     return rc;
 }

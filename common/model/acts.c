@@ -108,6 +108,9 @@ static void cut_acts(struct cutter *k, const struct model *m, struct acts *a)
     a->head_in = cut(k, a->rows, c->dim, w);
     a->head_rstd = cut(k, a->rows, 1, acc);
     a->inv_temp = cut(k, a->rows, 1, acc);
+    a->top_k = cut(k, a->rows, 1, 4);
+    a->top_p = cut(k, a->rows, 1, sizeof(double));
+    a->min_p = cut(k, a->rows, 1, sizeof(double));
     a->logprobs = cut(k, a->rows, 1, acc);
     a->entropy = cut(k, a->rows, 1, acc);
     a->lse = cut(k, a->rows, 1, acc);

@@ -132,6 +132,24 @@ void model_row_logprobs(struct model *m, const int32_t *targets, const float *in
         download_acc(m, entropy, a->entropy, n);
 }
 
+void model_row_truncate(struct model *m, const float *inv_temp, const struct cuts *c)
+{
+    struct model_state *s = m->state;
+    struct acts *a = &s->cached;
+    const size_t n = (size_t)s->n_row_logits;
+    const struct truncate_args t = {.logits = s->row_logits, .inv_temp = a->inv_temp, .top_k = a->top_k,
+                                    .top_p = a->top_p, .min_p = a->min_p, .n = s->n_row_logits,
+                                    .vocab = m->cfg.vocab_size, .stride = m->cfg.vocab_size};
+
+    if (n < 1)
+        return;
+    upload_acc(m, a->inv_temp, inv_temp, s->n_row_logits);
+    m->dev.ops->upload(&m->dev, a->top_k, c->top_k, n * sizeof *c->top_k);
+    m->dev.ops->upload(&m->dev, a->top_p, c->top_p, n * sizeof *c->top_p);
+    m->dev.ops->upload(&m->dev, a->min_p, c->min_p, n * sizeof *c->min_p);
+    m->dev.ops->truncate(&m->dev, &t);
+}
+
 void model_row_draw(struct model *m, const float *inv_temp, const double *u, int32_t *tokens)
 {
     struct model_state *s = m->state;

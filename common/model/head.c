@@ -92,6 +92,37 @@ static void upload_targets(struct model *m, struct acts *a, const struct batch *
     m->dev.ops->upload(&m->dev, a->targets, host, (size_t)s->n_head * sizeof(int32_t));
 }
 
+static void upload_cuts(struct model *m, struct acts *a, const struct cuts *c)
+{
+    struct model_state *s = m->state;
+    const size_t n = (size_t)s->n_head;
+    double *wide = host_buffer(m, n * sizeof(double));
+    int32_t *ids;
+
+    for (size_t i = 0; i < n; i++)
+        wide[i] = c->top_p[s->head_rows[i]];
+    m->dev.ops->upload(&m->dev, a->top_p, wide, n * sizeof(double));
+    for (size_t i = 0; i < n; i++)
+        wide[i] = c->min_p[s->head_rows[i]];
+    m->dev.ops->upload(&m->dev, a->min_p, wide, n * sizeof(double));
+    ids = host_buffer(m, n * sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = c->top_k[s->head_rows[i]];
+    m->dev.ops->upload(&m->dev, a->top_k, ids, n * sizeof *ids);
+}
+
+/* n rows of logits, which are those of head rows [first, first + n). */
+static void truncate_chunk(struct model *m, struct acts *a, const struct batch *b, int64_t first, int64_t n)
+{
+    const int64_t vocab = m->cfg.vocab_size;
+    const struct truncate_args t = {
+        .logits = m->state->logits, .inv_temp = b->inv_temp ? row_of(a->inv_temp, m->dev.acc, first, 1) : NULL,
+        .top_k = a->top_k + first, .top_p = a->top_p + first, .min_p = a->min_p + first,
+        .n = n, .vocab = vocab, .stride = vocab};
+
+    m->dev.ops->truncate(&m->dev, &t);
+}
+
 /* Device [n_head] to host [n_tokens], 0 elsewhere. */
 static void download_head_floats(struct model *m, float *dst, const void *src)
 {
@@ -133,6 +164,8 @@ void head_forward(struct model *m, const struct batch *b, const struct forward_o
     upload_targets(m, a, b);
     if (b->inv_temp)
         upload_head_floats(m, a->inv_temp, b->inv_temp);
+    if (b->cuts)
+        upload_cuts(m, a, b->cuts);
     for (int64_t i = 0; i < s->n_head; i += n) {
         n = chunk_rows(s, i);
         struct logprob_args lp = {.logprobs = acc_at(m, a->logprobs, i), .lse = acc_at(m, a->lse, i),
@@ -141,6 +174,8 @@ void head_forward(struct model *m, const struct batch *b, const struct forward_o
                                   .inv_temp = b->inv_temp ? acc_at(m, a->inv_temp, i) : NULL,
                                   .n = n, .vocab = m->cfg.vocab_size, .stride = m->cfg.vocab_size};
         head_logits(m, a, i, n, s->logits);
+        if (b->cuts)
+            truncate_chunk(m, a, b, i, n);
         m->dev.ops->logprob(&m->dev, &lp);
         s->logits_first = i;
     }

@@ -272,8 +272,8 @@ int model_backward(struct model *m, const struct batch *b, const float *dlogprob
     const struct rows rows = {.n = b->n_tokens, .keep = true, .seq_start = b->seq_start,
                               .n_seqs = b->n_seqs};
 
-    if (!m->grads)
-        BUG("backward of a model that was not opened for training");
+    if (!m->grads || b->cuts)
+        BUG("backward of a model that was not opened for training, or of distributions that were cut");
     if (s->n_rows != b->n_tokens)
         BUG("backward without the forward of the same batch");
     if (s->n_head == 0)

@@ -149,9 +149,12 @@ void model_row_logits(struct model *m, float *logits);
  * that model_forward uses. */
 void model_row_logprobs(struct model *m, const int32_t *targets, const float *inv_temp,
                         float *logprobs, float *entropy);
+/* Cuts those rows' distributions, under softmax(logits * inv_temp), down to what c leaves [n_out]: of the calls of the
+ * two functions around this one that follow, up to the next forward. */
+void model_row_truncate(struct model *m, const float *inv_temp, const struct cuts *c);
 /* Draws a token for each of those rows: softmax(logits * inv_temp), u in [0, 1); u < 0: the largest. */
 void model_row_draw(struct model *m, const float *inv_temp, const double *u, int32_t *tokens);
-/* For truncated sampling distributions: full logits of a packed batch, a chunk at a time.  rows_fn is
+/* Full logits of a packed batch, a chunk at a time.  rows_fn is
  * called with host logits of rows [first, first + n). */
 int model_forward_logits(struct model *m, const struct batch *b,
                          void (*rows_fn)(void *arg, int64_t first, int64_t n, const float *logits),

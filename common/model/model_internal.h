@@ -69,6 +69,8 @@ struct acts {
     int32_t *targets;        /* [n]; also what was drawn */
     double *uniform;         /* [n] for draws */
     void *inv_temp, *logprobs, *entropy, *lse; /* [n] acc */
+    int32_t *top_k;          /* [n] and these, of struct cuts */
+    double *top_p, *min_p;
     /* backward only */
     void *dx;                /* [n, D] acc: gradient of the residual stream */
     void *dnorm;             /* [n, D] acc: gradient of a norm's output */

@@ -60,6 +60,7 @@
 #define cpu_logprob ISA_NAME(cpu_logprob)
 #define cpu_logprob_backward ISA_NAME(cpu_logprob_backward)
 #define cpu_draw ISA_NAME(cpu_draw)
+#define cpu_truncate ISA_NAME(cpu_truncate)
 #define cpu_adamw ISA_NAME(cpu_adamw)
 #define cpu_sum_squares ISA_NAME(cpu_sum_squares)
 #define cpu_block_bytes ISA_NAME(cpu_block_bytes)
@@ -74,6 +75,7 @@
 #define rmsnorm_backward_shared ISA_NAME(rmsnorm_backward_shared)
 #define sum_squares_shared ISA_NAME(sum_squares_shared)
 #define draw_shared ISA_NAME(draw_shared)
+#define truncate_shared ISA_NAME(truncate_shared)
 #define gemm_scratch ISA_NAME(gemm_scratch)
 
 /* -- mem.c -- */
@@ -340,6 +342,7 @@ void cpu_kv_copy(struct dev *dev, const struct kv_copy_args *a);
 void cpu_attention_cached(struct dev *dev, const struct attention_cached_args *a);
 void cpu_logprob(struct dev *dev, const struct logprob_args *a);
 void cpu_logprob_backward(struct dev *dev, const struct logprob_backward_args *a);
+void cpu_truncate(struct dev *dev, const struct truncate_args *a);
 void cpu_draw(struct dev *dev, const struct draw_args *a);
 void cpu_adamw(struct dev *dev, const struct adamw_args *a);
 double cpu_sum_squares(struct dev *dev, const void *x, int64_t n);
@@ -357,5 +360,6 @@ size_t rmsnorm_scratch(int64_t dim);
 size_t rmsnorm_backward_shared(int64_t n_rows, int64_t dim);
 size_t sum_squares_shared(int64_t n);
 size_t draw_shared(int64_t vocab, int64_t n_threads);
+size_t truncate_shared(int64_t vocab, int64_t n_threads);
 
 #endif

@@ -53,6 +53,7 @@ size_t cpu_scratch_bytes(struct dev *dev, const struct scratch_use *u)
         each = max_size(each, products(dev, u, u->cached_rows, false));
         shared = max_size(shared, attention_cached_shared(u->cached_rows));
         shared = max_size(shared, draw_shared(u->vocab, dev->n_threads));
+        shared = max_size(shared, truncate_shared(u->vocab, dev->n_threads));
     }
     return shared + scratch_size(each) * (size_t)max_i64(1, dev->n_threads);
 }

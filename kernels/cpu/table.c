@@ -37,6 +37,7 @@ const struct ops ops_cpu = {
     .attention_cached = cpu_attention_cached,
     .logprob = cpu_logprob,
     .logprob_backward = cpu_logprob_backward,
+    .truncate = cpu_truncate,
     .draw = cpu_draw,
     .adamw = cpu_adamw,
     .sum_squares = cpu_sum_squares,

@@ -224,7 +224,7 @@ static const struct ops table = {
     cuda_swiglu_backward, cuda_add,
     cuda_attention, cuda_attention_backward, cuda_kv_cache_bytes, cuda_kv_append, cuda_kv_copy,
     cuda_attention_cached,
-    cuda_logprob, cuda_logprob_backward, cuda_draw,
+    cuda_logprob, cuda_logprob_backward, cuda_truncate, cuda_draw,
     cuda_adamw, cuda_sum_squares,
     block_bytes, cuda_scratch_bytes, cuda_reserve, cuda_room,
     cuda_graph_begin, cuda_graph_end,

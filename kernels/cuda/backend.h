@@ -91,6 +91,7 @@ void cuda_kv_copy(struct dev *dev, const struct kv_copy_args *a);
 void cuda_attention_cached(struct dev *dev, const struct attention_cached_args *a);
 void cuda_logprob(struct dev *dev, const struct logprob_args *a);
 void cuda_logprob_backward(struct dev *dev, const struct logprob_backward_args *a);
+void cuda_truncate(struct dev *dev, const struct truncate_args *a);
 void cuda_draw(struct dev *dev, const struct draw_args *a);
 void cuda_adamw(struct dev *dev, const struct adamw_args *a);
 double cuda_sum_squares(struct dev *dev, const void *x, int64_t n);

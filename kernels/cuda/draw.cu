@@ -28,7 +28,7 @@ static __device__ __forceinline__ struct best warp_best(struct best x)
 /* The lowest id of the largest logit, in every thread. */
 static __device__ __forceinline__ struct best row_best(const float *z, int vocab, struct best *of_warps)
 {
-    struct best x = {-INFINITY, 0x7fffffff};
+    struct best x = {-INFINITY, 0};
     for (int c = threadIdx.x; c < vocab; c += DRAW_THREADS)
         x = better(x, best{z[c], c});
     x = warp_best(x);

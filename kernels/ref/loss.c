@@ -1,5 +1,6 @@
-/* loss.c - reference: log-probabilities, their gradient, the optimiser's step. */
+/* loss.c - reference: log-probabilities, their gradient, drawing, the optimiser's step. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "kernels/ref/ref_ops.h"
 
@@ -52,6 +53,53 @@ static int32_t largest(const double *row, int64_t n)
         if (row[v] > row[best])
             best = v;
     return (int32_t)best;
+}
+
+struct ranked {
+    double p; /* over the largest */
+    int64_t id;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    return x->p > y->p ? -1 : x->p < y->p ? 1 : x->id < y->id ? -1 : 1;
+}
+
+static double mass_of(const struct ranked *r, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += r[i].p;
+    return sum;
+}
+
+/* How many of the n best are left. */
+static int64_t rank_cut(const struct ranked *r, int64_t n, int64_t top_k, double top_p, double min_p)
+{
+    int64_t most = top_k > 0 && top_k < n ? top_k : n, kept = 0;
+    double mass = mass_of(r, most), sum = 0;
+    while (kept < most && (kept == 0 || ((top_p >= 1 || sum < top_p * mass) && r[kept].p >= min_p)))
+        sum += r[kept++].p;
+    return kept;
+}
+
+void ref_truncate(struct dev *dev, const struct truncate_args *a)
+{
+    struct ranked *r = malloc((size_t)a->vocab * sizeof *r);
+    (void)dev;
+    if (!r)
+        abort();
+    for (int64_t i = 0; i < a->n; i++) {
+        double *row = (double *)a->logits + i * a->stride;
+        double t = a->inv_temp ? ((const double *)a->inv_temp)[i] : 1, best = row[largest(row, a->vocab)];
+        for (int64_t v = 0; v < a->vocab; v++)
+            r[v] = (struct ranked){exp(t * (row[v] - best)), v};
+        qsort(r, (size_t)a->vocab, sizeof *r, by_rank);
+        for (int64_t v = rank_cut(r, a->vocab, a->top_k[i], a->top_p[i], a->min_p[i]); v < a->vocab; v++)
+            row[r[v].id] = -INFINITY;
+    }
+    free(r);
 }
 
 void ref_draw(struct dev *dev, const struct draw_args *a)

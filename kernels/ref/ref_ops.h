@@ -26,6 +26,7 @@ void ref_kv_copy(struct dev *dev, const struct kv_copy_args *a);
 void ref_attention_cached(struct dev *dev, const struct attention_cached_args *a);
 void ref_logprob(struct dev *dev, const struct logprob_args *a);
 void ref_logprob_backward(struct dev *dev, const struct logprob_backward_args *a);
+void ref_truncate(struct dev *dev, const struct truncate_args *a);
 void ref_draw(struct dev *dev, const struct draw_args *a);
 void ref_adamw(struct dev *dev, const struct adamw_args *a);
 double ref_sum_squares(struct dev *dev, const void *x, int64_t n);

@@ -112,6 +112,7 @@ static const struct ops ops_ref = {
     .attention_cached = ref_attention_cached,
     .logprob = ref_logprob,
     .logprob_backward = ref_logprob_backward,
+    .truncate = ref_truncate,
     .draw = ref_draw,
     .adamw = ref_adamw,
     .sum_squares = ref_sum_squares,

@@ -354,6 +354,46 @@ static void case_logprob(struct dev *dev, struct results *r, const int *p)
     FREE(logits, temp, dlp, z, targets);
 }
 
+/* n, vocab, padding, scale, flags: 1 = inv_temp, 2 = logits of which many are equal; a row in six is left whole */
+static void case_truncate(struct dev *dev, struct results *r, const int *p)
+{
+    int64_t n = p[0], vocab = p[1], stride = p[1] + p[2];
+    double *x = random_values(n * stride, p[3]), *t = random_values(n, 1), *top_p = zeros(n), *min_p = zeros(n);
+    int32_t *top_k = calloc((size_t)n, sizeof *top_k);
+    float *left = malloc((size_t)(n * stride) * sizeof *left);
+    for (int64_t i = 0; i < n * stride; i++)
+        x[i] = p[4] & 2 ? floor(x[i] * 2) / 2 : x[i];
+    for (int64_t i = 0; i < n; i++) {
+        t[i] = fabs(t[i]) + 0.5;
+        top_k[i] = i % 2 ? 1 + (int32_t)rng_below(&ops_rng, (uint64_t)vocab + 3) : 0;
+        top_p[i] = i % 3 ? rng_uniform(&ops_rng) * 1.1 : 1;
+        min_p[i] = i % 6 >= 4 ? rng_uniform(&ops_rng) : 0;
+    }
+    void *logits = put_own(dev, dev->acc, x, n * stride), *temp = put_own(dev, dev->acc, t, n);
+    void *lists[3] = {put_bytes(dev, top_k, (size_t)n * sizeof *top_k), put_bytes(dev, top_p, (size_t)n * sizeof *top_p),
+                      put_bytes(dev, min_p, (size_t)n * sizeof *min_p)};
+    dev->ops->truncate(dev, &(struct truncate_args){.logits = logits,
+                                                    .inv_temp = p[4] & 1 ? temp : NULL,
+                                                    .top_k = lists[0],
+                                                    .top_p = lists[1],
+                                                    .min_p = lists[2],
+                                                    .n = n,
+                                                    .vocab = vocab,
+                                                    .stride = stride});
+    void *plain = put_zeros(dev, DTYPE_F32, n * stride);
+    dev->ops->convert(dev, plain, DTYPE_F32, logits, dev->acc, n * stride);
+    dev->ops->download(dev, left, plain, (size_t)(n * stride) * sizeof *left);
+    double *found = zeros(n * stride);
+    for (int64_t i = 0; i < n * stride; i++)
+        found[i] = isinf(left[i]) ? -1e6 : (double)left[i]; /* one token off is too much for any tolerance */
+    keep(dev, r, put_own(dev, dev->acc, found, n * stride), n * stride, true);
+    FREE(logits, temp, lists[0], lists[1], lists[2], plain);
+    free(left);
+    free(top_k);
+    free(top_p);
+    free(min_p);
+}
+
 /* n, vocab, padding, scale, flags: 1 = inv_temp; every seventh row takes the largest */
 static void case_draw(struct dev *dev, struct results *r, const int *p)
 {
@@ -430,6 +470,8 @@ static void check_rows(struct dev *dev)
     CASES(swiglu, {1, 1, 1}, {3, 17, 1}, {33, 300, 3}, {2, 65, 60});
     CASES(logprob, {1, 1, 0, 1, 0}, {3, 17, 0, 1, 1}, {17, 600, 40, 5, 3}, {5, 1025, 7, 40, 3},
           {33, 512, 0, 2, 2});
+    CASES(truncate, {6, 1, 0, 1, 0}, {60, 17, 0, 1, 3}, {60, 600, 40, 3, 1}, {60, 1025, 7, 6, 0},
+          {60, 512, 0, 2, 3}, {120, 256, 3, 1, 2});
     CASES(draw, {1, 1, 0, 1, 0}, {30, 17, 0, 1, 1}, {40, 600, 40, 3, 1}, {50, 1025, 7, 20, 0},
           {60, 512, 0, 2, 1}, {200, 256, 3, 1, 0});
     CASES(adamw, {1}, {17}, {5000}, {40000});

@@ -12,18 +12,42 @@ static float logits[N];
 
 static struct dev dev;
 
-/* As the engine draws: from a whole distribution with the device's op. */
-static int32_t draw(struct sampler *s, const struct sampling *how, const float *x, double u, float *lp)
+/* x cut as the distribution is, in a row of its own. */
+static float *cut(const struct sampling *how, const float *x, int64_t n)
+{
+    float *row = xmalloc((size_t)n * sizeof *row), inv_temp = sampling_inv_temp(how);
+    struct cut_lists l = {0};
+    memcpy(row, x, (size_t)n * sizeof *row);
+    cut_lists_resize(&l, 1);
+    cut_lists_set(&l, 0, how);
+    const struct cuts c = cut_lists_cuts(&l);
+    dev.ops->truncate(&dev, &(struct truncate_args){.logits = row, .inv_temp = &inv_temp, .top_k = c.top_k,
+                                                    .top_p = c.top_p, .min_p = c.min_p, .n = 1, .vocab = n,
+                                                    .stride = n});
+    cut_lists_release(&l);
+    return row;
+}
+
+static float logprob(const struct sampling *how, const float *x, int64_t n, int32_t token)
+{
+    float *row = cut(how, x, n), inv_temp = sampling_inv_temp(how), lp;
+    dev.ops->logprob(&dev, &(struct logprob_args){.logprobs = &lp, .logits = row, .targets = &token,
+                                                  .inv_temp = &inv_temp, .n = 1, .vocab = n, .stride = n});
+    free(row);
+    return lp;
+}
+
+/* As the engine draws. */
+static int32_t draw(const struct sampling *how, const float *x, int64_t n, double u, float *lp)
 {
     int32_t token;
-    float inv_temp = sampling_inv_temp(how);
-    if (sampling_truncates(how))
-        return sampler_draw(s, how, x, u, lp);
+    float *row = cut(how, x, n), inv_temp = sampling_inv_temp(how);
     if (how->temperature <= 0)
         u = -1;
-    dev.ops->draw(&dev, &(struct draw_args){.tokens = &token, .logits = x, .inv_temp = &inv_temp,
-                                            .u = &u, .n = 1, .vocab = s->vocab, .stride = s->vocab});
-    *lp = sampler_logprob(s, how, x, token);
+    dev.ops->draw(&dev, &(struct draw_args){.tokens = &token, .logits = row, .inv_temp = &inv_temp,
+                                            .u = &u, .n = 1, .vocab = n, .stride = n});
+    free(row);
+    *lp = logprob(how, x, n, token);
     return token;
 }
 
@@ -36,17 +60,14 @@ static void fill_logits(void)
 /* want[i] = 0: the token must be cut off. */
 static void check_distribution(const char *name, struct sampling how, const double *want)
 {
-    struct sampler s;
-    sampler_init(&s, N);
     for (int32_t i = 0; i < N; i++) {
-        float lp = sampler_logprob(&s, &how, logits, i);
+        float lp = logprob(&how, logits, N, i);
         if (want[i] == 0)
             CHECK_MSG(isinf(lp) && lp < 0, "%s: token %d has %g", name, i, (double)lp);
         else
             CHECK_MSG(fabs(exp((double)lp) - want[i]) < 1e-6, "%s: token %d has %.9g, expected %.9g",
                       name, i, exp((double)lp), want[i]);
     }
-    sampler_release(&s);
 }
 
 static void test_distributions(void)
@@ -83,19 +104,16 @@ static void test_ties(void)
 {
     const float same[4] = {1, 1, 1, 1};
     struct sampling k2 = SAMPLING_DEFAULT, greedy = SAMPLING_DEFAULT;
-    struct sampler s;
-    sampler_init(&s, 4);
     k2.top_k = 2;
     greedy.temperature = 0;
     greedy.top_k = 3; /* no effect */
-    CHECK_CLOSE(sampler_logprob(&s, &k2, same, 0), log(0.5), 1e-6, 0);
-    CHECK_CLOSE(sampler_logprob(&s, &k2, same, 1), log(0.5), 1e-6, 0);
-    CHECK(isinf(sampler_logprob(&s, &k2, same, 2)));
+    CHECK_CLOSE(logprob(&k2, same, 4, 0), log(0.5), 1e-6, 0);
+    CHECK_CLOSE(logprob(&k2, same, 4, 1), log(0.5), 1e-6, 0);
+    CHECK(isinf(logprob(&k2, same, 4, 2)));
     float lp = 1;
-    CHECK(draw(&s, &greedy, same, 0.9, &lp) == 0);
+    CHECK(draw(&greedy, same, 4, 0.9, &lp) == 0);
     CHECK_CLOSE(lp, log(0.25), 1e-6, 0); /* recorded untempered */
     CHECK(!sampling_truncates(&greedy) && sampling_inv_temp(&greedy) == 1.0f);
-    sampler_release(&s);
 }
 
 /* Pearson's statistic of many draws; 0.1% of fair samplers exceed the limit. */
@@ -104,25 +122,22 @@ static void check_frequencies(struct sampling how, double limit)
     enum { DRAWS = 20000 };
     int64_t count[N] = {0};
     double chi2 = 0;
-    struct sampler s;
     struct rng r;
-    sampler_init(&s, N);
     rng_init(&r, 1, "test_sampler", 0, 0);
     for (int i = 0; i < DRAWS; i++) {
         float lp = 0;
-        int32_t token = draw(&s, &how, logits, rng_uniform_at(&r, (uint64_t)i), &lp);
-        CHECK(token >= 0 && token < N && lp == sampler_logprob(&s, &how, logits, token));
+        int32_t token = draw(&how, logits, N, rng_uniform_at(&r, (uint64_t)i), &lp);
+        CHECK(token >= 0 && token < N && lp == logprob(&how, logits, N, token));
         count[token]++;
     }
     for (int32_t i = 0; i < N; i++) {
-        double want = DRAWS * exp((double)sampler_logprob(&s, &how, logits, i));
+        double want = DRAWS * exp((double)logprob(&how, logits, N, i));
         if (want > 0)
             chi2 += ((double)count[i] - want) * ((double)count[i] - want) / want;
         else
             CHECK(count[i] == 0);
     }
     CHECK_MSG(chi2 < limit, "chi-square %g, limit %g", chi2, limit);
-    sampler_release(&s);
 }
 
 static void test_frequencies(void)
@@ -141,16 +156,13 @@ static void test_ends(void)
 {
     float wide[300], lp;
     struct sampling how = SAMPLING_DEFAULT;
-    struct sampler s;
-    sampler_init(&s, 300);
     for (int i = 0; i < 300; i++)
         wide[i] = i == 7 || i == 200 ? 50 : -1000;
-    CHECK(draw(&s, &how, wide, 0, &lp) == 7);
-    CHECK(draw(&s, &how, wide, 1 - 0x1p-53, &lp) == 200);
+    CHECK(draw(&how, wide, 300, 0, &lp) == 7);
+    CHECK(draw(&how, wide, 300, 1 - 0x1p-53, &lp) == 200);
     how.top_p = 0.99;
-    CHECK(draw(&s, &how, wide, 0, &lp) == 7);
-    CHECK(draw(&s, &how, wide, 1 - 0x1p-53, &lp) == 200);
-    sampler_release(&s);
+    CHECK(draw(&how, wide, 300, 0, &lp) == 7);
+    CHECK(draw(&how, wide, 300, 1 - 0x1p-53, &lp) == 200);
 }
 
 static int by_logit(const void *a, const void *b)
@@ -159,14 +171,12 @@ static int by_logit(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-/* The quick ways (selection, the floor under top_p) keep just what sorting everything keeps. */
+/* What the op finds without sorting is what sorting everything keeps. */
 static void test_large(void)
 {
     enum { V = 5000 };
     float *z = xmalloc(V * sizeof *z), *sorted = xmalloc(V * sizeof *z);
-    struct sampler s;
     struct rng r;
-    sampler_init(&s, V);
     for (uint64_t round = 0; round < 20; round++) {
         struct sampling how = SAMPLING_DEFAULT;
         rng_init(&r, 3, "test_sampler large", round, 0);
@@ -182,11 +192,12 @@ static void test_large(void)
         while (kept < k && mass < how.top_p * total)
             mass += exp((double)sorted[kept++]);
         int64_t found = 0;
-        for (int32_t i = 0; i < V; i += 7)
-            found += isfinite(sampler_logprob(&s, &how, z, i)) != (z[i] >= sorted[kept - 1]);
+        float *row = cut(&how, z, V);
+        for (int32_t i = 0; i < V; i++)
+            found += isfinite(row[i]) != (z[i] >= sorted[kept - 1]);
+        free(row);
         CHECK_MSG(found == 0, "round %d: %lld tokens differ", (int)round, (long long)found);
     }
-    sampler_release(&s);
     free(z);
     free(sorted);
 }
