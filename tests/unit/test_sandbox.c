@@ -236,7 +236,7 @@ static const struct {
       "print('ESCAPED' if c.unshare(0x10000000)==0 or c.ptrace(16,1,0,0)==0 else 'held')"},
      SANDBOX_EXITED},
     {"python: int bomb", {"/usr/bin/python3", "-sS", "-c", "9**9**9"}, SANDBOX_CPU},
-    {"sh: fork bomb", {"/bin/sh", "-c", "f() { f | f & }; f; wait; while :; do :; done", NULL},
+    {"sh: fork bomb", {"/bin/sh", "-c", "f() { f | f & }; (f) & wait; while :; do :; done", NULL},
      SANDBOX_CPU},
     {"sh: files", {"/bin/sh", "-c", "cat /etc/shadow /root/.* /proc/*/environ && echo ESCAPED", NULL},
      SANDBOX_EXITED},
