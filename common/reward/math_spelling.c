@@ -180,6 +180,7 @@ static const struct math_spelling words[] = {
     {"abs", TOK_FUNCTION, MATH_ABS},
     {"floor", TOK_FUNCTION, MATH_FLOOR},
     {"ceil", TOK_FUNCTION, MATH_CEIL},
+    {"ceiling", TOK_FUNCTION, MATH_CEIL},
     {"max", TOK_FUNCTION, MATH_MAX},
     {"min", TOK_FUNCTION, MATH_MIN},
     {"gcd", TOK_FUNCTION, MATH_GCD},
@@ -195,6 +196,14 @@ static const struct math_spelling words[] = {
     {"union", TOK_SETOP, 'u'},
     {"percent", '%', 0},
     {"lg", TOK_FUNCTION, MATH_LOG},
+    {"alpha", TOK_NAME, -1},
+    {"beta", TOK_NAME, -1},
+    {"gamma", TOK_NAME, -1},
+    {"delta", TOK_NAME, -1},
+    {"theta", TOK_NAME, -1},
+    {"lambda", TOK_NAME, -1},
+    {"sigma", TOK_NAME, -1},
+    {"omega", TOK_NAME, -1},
 };
 
 /* Greek letters as their commands. */
