@@ -86,8 +86,8 @@ bool extract_boxed(const char *text, struct span *out)
     return fbox && boxed_at(fbox + strlen("\\fbox"), out);
 }
 
-/* What may stand between two boxes of one answer: signs around formulas and blanks, and with them at
- * least one comma, "and" or "or". */
+/* What may stand between two boxes of one answer: signs around formulas and blanks, and with them
+ * at least one comma, "and" or "or". */
 static bool joins(const char *s, const char *end)
 {
     static const char *const marks[] = {"\\text{", "}",   "\\(", "\\)", "\\[", "\\]", "\\quad",

@@ -157,7 +157,8 @@ static bool same_union(struct compare *c, node parts, node b)
 
 static bool same_setop(struct compare *c, node a, node b)
 {
-    bool puncture = a->kind == MATH_SETOP && b->kind == MATH_SETOP && (a->op == 'd') != (b->op == 'd');
+    bool sets = a->kind == MATH_SETOP && b->kind == MATH_SETOP;
+    bool puncture = sets && (a->op == 'd') != (b->op == 'd');
     node left = puncture && a->op == 'd' ? a : b, parts = puncture ? rewrite_union(c, left) : NULL;
     if (parts)
         return same_union(c, parts, left == a ? b : a);

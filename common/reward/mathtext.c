@@ -147,8 +147,8 @@ static bool is_choice_letter(char c)
     return c >= 'A' && c <= 'J';
 }
 
-/* Does what stands behind a choice name others: "(A) 5 (B) 6", "B) or C"?  Without blanks. */
-static bool names_others(const char *s)
+/* "B) or C", from behind the first, without blanks. */
+static bool goes_on(const char *s)
 {
     static const char *const joints[] = {"or", "and", ",", "/", "&"};
     for (size_t i = 0; i < ARRAY_SIZE(joints); i++) {
@@ -159,8 +159,17 @@ static bool names_others(const char *s)
         if (is_choice_letter(*letter) && !isalnum((unsigned char)letter[1]))
             return true;
     }
-    for (const char *p = s; *p; p++) {
-        if (is_choice_letter(p[0]) && p[1] == ')' && (p == s || !isalnum((unsigned char)p[-1])))
+    return false;
+}
+
+/* "(A) 5 (B) 6": is a letter but this one marked as a choice?  P(A) is no mark. */
+static bool marks_another(const char *text, char letter)
+{
+    for (const char *p = text; *p; p++) {
+        if (!is_choice_letter(*p) || *p == letter || p[1] != ')')
+            continue;
+        const char *before = p > text && p[-1] == '(' ? p - 1 : p;
+        if (before == text || !isalnum((unsigned char)before[-1]))
             return true;
     }
     return false;
@@ -182,7 +191,7 @@ static char choice(const char *s, bool alone)
         return 0;
     s += closed;
     s += braced && *s == '}';
-    if (*s == '\0' || (!alone && closed && !names_others(s)))
+    if (*s == '\0' || (!alone && closed && !goes_on(s)))
         return letter;
     return 0;
 }
@@ -214,6 +223,7 @@ bool math_judge(const char *answer, const char *truth, struct math_result *out)
 {
     char *a = squeeze(answer), *b = squeeze(truth);
     char letter = choice(b, true), chosen = letter ? choice(a, false) : 0;
+    chosen = chosen && marks_another(answer, chosen) ? 0 : chosen;
     *out = (struct math_result){.rule = "empty"};
     if (*a && *b) {
         out->equal = same_spelling(a, b);
