@@ -148,7 +148,7 @@ int main(int argc, char **argv)
     struct opt table[] = {
         OPT_GROUP("Tokenizer"),
         OPT_STR('o', "out", &o.out, "DIR", "folder of the new tokenizer"),
-        OPT_INT(0, "vocab-size", &o.vocab_size, "N", "tokens, special ones included", 262, 1 << 24),
+        OPT_INT(0, "vocab-size", &o.vocab_size, "N", "tokens, special ones included", 262, (1 << 24) - 1),
         OPT_ENUM(0, "pattern", &o.pattern, "NAME", "cl100k-1digit, cl100k or gpt2", patterns),
         OPT_LIST(0, "special", &o.specials, "TOKEN", "one more special token (repeatable)"),
         OPT_ENUM(0, "template", &o.tpl, "NAME", "chatml, chatml-think or plain", chat_template_names + 1),

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stop.h"
 #include "base/tool.h"
 
 void source_tokens_open(struct source_tokens *s, const char **files, int n_files,
@@ -94,6 +95,10 @@ static int fill_step(struct source_tokens *s, struct err *err)
             int rc = next_document(s, err);
             if (rc == 0 && rewound_at == s->store_n)
                 return err_set(err, "%s: no sequence has the two tokens that training needs", s->input.file);
+            if (rc == 0 && stop_requested()) { /* the step has not begun, and may need passes without number */
+                err->status = EXIT_RESUMABLE;
+                return err_set(err, "stopped by a signal while reading %s", s->input.file);
+            }
             if (rc == 0) {
                 rewound_at = s->store_n;
                 rc = next_epoch(s, err);

@@ -159,6 +159,22 @@ shard-dump -q good.shard >&- 2>log
 status=$?
 clean_refusal 1 "cannot write standard output: Bad file descriptor" shard-dump
 
+# A trainer that reads its input again and again to fill a step hears a signal, too.
+base-train -q --model M --out BIG --steps 1 --batch-tokens 1000000000000 good/tokens >out 2>log &
+trainer=$!
+(sleep 30 && kill -KILL $trainer) 2>/dev/null & # should it not
+killer=$!
+n=0 caught=0
+while [ $caught = 0 ] && [ $n -lt 200 ]; do # SIGTERM is bit 14 of the mask
+    caught=$((0x0$(sed -n 's/^SigCgt:\t0*//p' /proc/$trainer/status 2>/dev/null) >> 14 & 1))
+    sleep 0.05
+    n=$((n + 1))
+done
+kill -TERM $trainer
+wait $trainer
+[ $? = 75 ] || fail "a trainer that fills a step: exit status is not 75: $(cat log)"
+kill $killer 2>/dev/null
+
 # A trainer that waits for its generator and is stopped has saved what it did.
 rm -rf RL rl.jsonl fifo
 rollout() { # group
