@@ -56,6 +56,12 @@ for src in tools/*.c; do
     for section in NAME SYNOPSIS DESCRIPTION OPTIONS "EXIT STATUS" EXAMPLES "SEE ALSO"; do
         grep -q "^\.Sh $section\$" "man/$p.1" || fail "man/$p.1 has no section $section"
     done
+    statuses="0 1 2 70"
+    grep -qE -e '--(max-rejects|fail-above)' "$BUILD/help.txt" && statuses="$statuses 3"
+    for status in $statuses; do
+        awk '/^\.Sh/ { on = /EXIT STATUS/ } on' "man/$p.1" | grep -qw "$status" ||
+            fail "man/$p.1: EXIT STATUS does not say what $status is"
+    done
     [ "$(synopsis "$p")" = "$(usage "$p")" ] || fail "man/$p.1 and --help disagree on how to call $p:
 man:    $(synopsis "$p")
 --help: $(usage "$p")"
