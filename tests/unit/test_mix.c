@@ -10,16 +10,7 @@
 #include "mix/stats.h"
 #include "mix/swarm.h"
 
-#include "check.h"
-
-static char temp[] = "/tmp/test_mix.XXXXXX";
-
-static const char *write_temp(const char *text)
-{
-    struct err err = {0};
-    CHECK(file_write_atomic(temp, text, strlen(text), &err) == 0);
-    return temp;
-}
+#include "mix_cases.h"
 
 static int read_text(struct table *t, const char *text, struct err *err)
 {
@@ -100,15 +91,6 @@ static void test_ranks(void)
     CHECK_CLOSE(median((double[]){3, 1, 2, 10}, 4), 2.5, 1e-12, 0);
     CHECK_CLOSE(root_mean_square(a, b, 4), sqrt(5.0 / 4), 1e-12, 0);
     CHECK_CLOSE(mean_absolute(a, b, 4), 0.75, 1e-12, 0);
-}
-
-static void random_mixture(struct rng *r, double *x, int64_t m, double alpha)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < m; j++)
-        sum += x[j] = exp(rng_gamma_log(r, alpha));
-    for (int64_t j = 0; j < m; j++)
-        x[j] /= sum;
 }
 
 /* Leave-one-out by the closed form equals leaving each run out and fitting again (the penalty is the

@@ -10,25 +10,7 @@
 #include "mix/stats.h"
 #include "mix/surrogates.h"
 
-#include "check.h"
-
-static char temp[] = "/tmp/test_mix_fit.XXXXXX";
-
-static const char *write_temp(const char *text)
-{
-    struct err err = {0};
-    CHECK(file_write_atomic(temp, text, strlen(text), &err) == 0);
-    return temp;
-}
-
-static void random_mixture(struct rng *r, double *x, int64_t m, double alpha)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < m; j++)
-        sum += x[j] = exp(rng_gamma_log(r, alpha));
-    for (int64_t j = 0; j < m; j++)
-        x[j] /= sum;
-}
+#include "mix_cases.h"
 
 static void test_law(bool rising)
 {

@@ -8,16 +8,7 @@
 #include "base/rng.h"
 #include "mix/pareto.h"
 
-#include "check.h"
-
-static char temp[] = "/tmp/test_mix_solve.XXXXXX";
-
-static const char *write_temp(const char *text)
-{
-    struct err err = {0};
-    CHECK(file_write_atomic(temp, text, strlen(text), &err) == 0);
-    return temp;
-}
+#include "mix_cases.h"
 
 /* A model with known laws, and the optimum against brute force on a grid. */
 static void test_solve(void)
