@@ -383,7 +383,5 @@ int main(int argc, char **argv)
         tool_usage_error("--like and --size go together");
     if (shape_options.like ? n > 0 : n == 0)
         tool_usage_error("config.json files or folders are needed, or --like and --size");
-    if (o.weights == WEIGHTS_INT8 && o.target == TARGET_GPU)
-        tool_usage_error("--weights int8 is for the CPU");
     return tool_finish(run(&o, paths, n, &err), &err);
 }

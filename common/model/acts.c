@@ -352,7 +352,7 @@ static void place_matrix(struct model *m, void *arg, void **packed, int64_t offs
                          int64_t n_cols)
 {
     struct cutter *k = arg;
-    size_t bytes = m->state->opt.plan_gpu
+    size_t bytes = m->state->opt.plan_gpu && m->state->packing != PACK_INT8
                        ? 0
                        : m->dev.ops->packed_bytes(&m->dev, n_rows, n_cols, m->state->packing);
 

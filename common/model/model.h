@@ -34,7 +34,7 @@ struct model_options {
     /* Called with the outline, before its memory is taken; -1 = there is not enough.  May be NULL. */
     int (*before_alloc)(struct model *m, const void *arg, struct err *err);
     const void *arg;
-    bool plan_gpu;         /* of an outline: plan as for a GPU, without packed copies and scratch */
+    bool plan_gpu;         /* of an outline: plan as for a GPU, without scratch, and packed copies but int8's */
     bool tests_ref;        /* use dev_ref below (double), tests only */
     struct dev *dev_ref;
 };

@@ -3,6 +3,7 @@
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/cuda/graph.h"
+#include "kernels/cuda/int8.h"
 
 #include <stdlib.h>
 
@@ -197,19 +198,6 @@ void cuda_zero(struct dev *dev, void *dst, size_t bytes)
         cuda_check(dev, cudaMemsetAsync(dst, 0, bytes, cuda_stream(dev)));
 }
 
-/* Weights are read as they are; int8 copies are the CPU's. */
-static size_t no_packed_copy(struct dev *dev, int64_t N, int64_t K, enum packing how)
-{
-    (void)dev, (void)N, (void)K, (void)how;
-    return 0;
-}
-
-static void pack_nothing(struct dev *dev, void *packed, const void *w, int64_t N, int64_t K, enum packing how)
-{
-    (void)packed, (void)w, (void)N, (void)K, (void)how;
-    cuda_fail(dev, "this backend keeps no packed weights");
-}
-
 static const float *no_host_view(struct dev *dev, const void *acc)
 {
     (void)dev, (void)acc;
@@ -219,7 +207,7 @@ static const float *no_host_view(struct dev *dev, const void *acc)
 static const struct ops table = {
     OPS_ABI, "cuda",
     cuda_alloc, cuda_free, cuda_upload, cuda_download, cuda_copy, cuda_zero, cuda_convert, no_host_view,
-    no_packed_copy, pack_nothing, cuda_linear, cuda_linear_backward_input, cuda_linear_backward_weight,
+    cuda_packed_bytes, cuda_pack_weight, cuda_linear, cuda_linear_backward_input, cuda_linear_backward_weight,
     cuda_embedding, cuda_embedding_backward, cuda_rmsnorm, cuda_rmsnorm_backward, cuda_rope, cuda_swiglu,
     cuda_swiglu_backward, cuda_add,
     cuda_attention, cuda_attention_backward, cuda_kv_cache_bytes, cuda_kv_append, cuda_kv_copy,

@@ -3,7 +3,7 @@
  * bf16 by cuBLASLt where blas.cu finds exact algorithms, else on the tensor cores here; fp32 in multiply-adds.  An element
  * of C is one chain over ascending k in one block, however large M is: rows do not depend on the rows beside them.
  */
-#include "kernels/cuda/product.h"
+#include "kernels/cuda/int8.h"
 
 enum { TILE_M = 64, TILE_N = 64, TILE_K = 32, GEMM_THREADS = 128 };
 
@@ -179,6 +179,14 @@ static __device__ __forceinline__ float element(const struct operand *x, int64_t
     return ((const float *)x->p)[K_DOWN ? k * x->ld + i : i * x->ld + k];
 }
 
+/* The same of B's bytes, without the scale. */
+static __device__ __forceinline__ float byte_element(const struct product *g, int64_t n, int64_t k)
+{
+    if (n >= g->N || k >= g->K)
+        return 0.0f;
+    return (float)((int)int8_bytes(g->packed, g->N)[int8_at(n, k, g->K)] - INT8_ZERO);
+}
+
 template <bool A_DOWN, bool B_DOWN>
 static __global__ void __launch_bounds__(SQUARE_THREADS) gemm_f32(struct product g)
 {
@@ -197,7 +205,7 @@ static __global__ void __launch_bounds__(SQUARE_THREADS) gemm_f32(struct product
             if (B_DOWN)
                 sb[x][r] = element<true>(&g.b, n0 + x, k0 + r, g.K);
             else
-                sb[r][x] = element<false>(&g.b, n0 + r, k0 + x, g.K);
+                sb[r][x] = g.packed ? byte_element(&g, n0 + r, k0 + x) : element<false>(&g.b, n0 + r, k0 + x, g.K);
         }
         __syncthreads();
         for (int k = 0; k < SQUARE; k++)
@@ -209,7 +217,8 @@ static __global__ void __launch_bounds__(SQUARE_THREADS) gemm_f32(struct product
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         float bias = g.bias && n0 + x < g.N ? ((const float *)g.bias)[n0 + x] : 0.0f;
-        put<float>(&g, m0 + y + i * 8, n0 + x, acc[i] + bias);
+        float scale = g.packed && n0 + x < g.N ? ((const float *)g.packed)[n0 + x] : 1.0f;
+        put<float>(&g, m0 + y + i * 8, n0 + x, acc[i] * scale + bias);
     }
 }
 
@@ -247,15 +256,19 @@ template <bool A_DOWN, bool B_DOWN> static void run(struct dev *dev, const struc
 
 void cuda_linear(struct dev *dev, const struct linear_args *a)
 {
+    const void *bytes = a->packing == PACK_INT8 ? a->packed : NULL;
     struct product g = {operand(a->x, a->K, a->M, false, a->K), operand(a->w, a->K, a->N, false, a->K),
-                        a->y, a->bias, a->M, a->N, a->K, a->accumulate};
-    run<false, false>(dev, &g, a->y_acc);
+                        a->y, a->bias, bytes, a->M, a->N, a->K, a->accumulate};
+    if (bytes && dev->dtype == DTYPE_BF16)
+        cuda_int8_linear(dev, a);
+    else
+        run<false, false>(dev, &g, a->y_acc);
 }
 
 void cuda_linear_backward_input(struct dev *dev, const struct linear_backward_input_args *a)
 {
     struct product g = {operand(a->dy, a->N, a->M, false, a->N), operand(a->w, a->K, a->K, true, a->N),
-                        a->dx, NULL, a->M, a->K, a->N, a->accumulate};
+                        a->dx, NULL, NULL, a->M, a->K, a->N, a->accumulate};
     run<false, true>(dev, &g, a->dx_acc);
 }
 
@@ -274,7 +287,7 @@ template <class T> static __global__ void bias_gradient(float *dbias, const T *d
 void cuda_linear_backward_weight(struct dev *dev, const struct linear_backward_weight_args *a)
 {
     struct product g = {operand(a->dy, a->N, a->N, true, a->M), operand(a->x, a->K, a->K, true, a->M),
-                        a->dw, NULL, a->N, a->K, a->M, 1};
+                        a->dw, NULL, NULL, a->N, a->K, a->M, 1};
     run<true, true>(dev, &g, true);
     if (!a->dbias || a->N <= 0)
         return;

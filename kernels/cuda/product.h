@@ -18,6 +18,7 @@ struct product {
     struct operand a, b;
     void *c;
     const void *bias; /* [N] W or NULL */
+    const void *packed; /* fp32: B as bytes with scales (int8.h), or NULL */
     int64_t M, N, K;
     int accumulate;
     int whole; /* four elements of a row of C may be stored at a time */

@@ -192,6 +192,16 @@ static inline float ex2_approx(float x)
     return exp2f(x);
 }
 
+/* Bytes 0 to 3 are low's, 4 to 7 high's; a digit of `which` names one, the lowest the result's lowest. */
+static inline uint32_t __byte_perm(uint32_t low, uint32_t high, uint32_t which)
+{
+    uint64_t all = (uint64_t)high << 32 | low;
+    uint32_t x = 0;
+    for (int i = 0; i < 4; i++)
+        x |= (uint32_t)(all >> (which >> 4 * i & 7) * 8 & 0xff) << 8 * i;
+    return x;
+}
+
 static inline float rsqrtf(float x)
 {
     return 1.0f / sqrtf(x);

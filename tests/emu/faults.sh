@@ -99,6 +99,12 @@ fault "product: a column past the end is read" linear linear.cu 's/col + j < n_c
 fault "product: rows of a tile at odd multiples of 8 bytes" linear linear.cu 's/ld = cols + 8;/ld = cols + 4;/'
 fault "fp32 product: no barrier before the tile is read" linear linear.cu '/^        __syncthreads();$/{N;/for (int k/s/__syncthreads();//}'
 fault "fp32 product: no barrier before the tile is filled again" linear linear.cu '/acc\[i\] = fmaf/{n;s/__syncthreads();//}'
+fault "bytes: no barrier before the warps' sums are added" linear int8.cu '/^    __syncthreads();$/d'
+fault "bytes: the other half of a tile" linear int8.cu 's/from + INT8_TILE . 2/from/'
+fault "bytes: a tile of k is left out" linear int8.cu 's/if (t + INT8_WARPS < g.depth)/if (t + INT8_WARPS < g.depth - 1)/'
+fault "bytes: a row past the end is stored" linear int8.cu 's/if (m0 + m < g.M/if (m0 + m <= g.M/'
+fault "bytes: x past its end is read" linear int8.cu 's/g->whole && k < g->K/g->whole/'
+fault "bytes: half the shared memory" linear int8.cu 's/(size_t)INT8_WARPS . ROWS/(size_t)INT8_WARPS \/ 2 * ROWS/'
 # attention
 fault "attention: a query does not see itself" attention attention.h 's/return key <= query/return key < query/'
 fault "attention: a window one key too wide" attention attention.h 's/key > query - window/key >= query - window/'

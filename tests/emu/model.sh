@@ -40,6 +40,18 @@ for precision in fp32 bf16; do
     jq -e '.tokens > 80 and .bitwise_equal == 1' report.json >/dev/null
 done
 
+# int8 weights: the CPU's answers, whatever the batch.
+for batch in 1 4; do
+    rollout-gen -q --model sft --precision bf16 --weights int8 --device emu --temperature 0 --max-tokens 12 --batch $batch few.jsonl \
+        >int8.$batch
+done
+cmp int8.1 int8.4
+rollout-gen -q --model sft --precision bf16 --weights int8 --device cpu --temperature 0 --max-tokens 12 few.jsonl >int8.cpu
+jq -n --slurpfile a int8.cpu --slurpfile b int8.4 '[$a, $b | [.[].logprobs[]]] | transpose | map(.[0] - .[1] | fabs) | max |
+    if . < 0.02 then . else error("log-probabilities with int8 weights differ by \(.)") end'
+rollout-gen -q --model sft --precision bf16 --device emu --temperature 0 --max-tokens 12 few.jsonl >exact
+if cmp -s int8.4 exact; then echo "int8 weights have the exact ones' bits"; exit 1; fi
+
 # The order of threads and blocks is nothing that a trained model can tell.
 for schedule in 0 1 7; do
     EMU_SCHEDULE=$schedule sft-train -q --model init --out order-$schedule --steps 3 --batch-tokens 128 --precision bf16 \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the GPU's kernels move: two steps of training and a batch of generation with a model of the usual shape (heads of
+# What the GPU's kernels move: two steps of training and a batch of generation, with int8 weights too, by a model of the usual shape (heads of
 # 64, widths that are multiples of 64) on the emulator that watches.  A line of traffic.txt is a kernel with its upper limits:
 # bytes read and written over those that had to be, and passes over shared memory over the fewest; and the lower limit of
 # the part of the sectors that was asked for.  REDO=1 writes the measured ones there.
@@ -13,7 +13,8 @@ head -n 3 prompts.jsonl >few.jsonl
 export THINKPIPE_PLUGINS="$THINKPIPE_PLUGINS/watch" THINKPIPE_PRODUCTS=own
 EMU_TRAFFIC=train.txt sft-train -q --model wide --out wide-2 --steps 2 --batch-tokens 256 --device emu worked.jsonl >/dev/null
 EMU_TRAFFIC=generate.txt rollout-gen -q --model wide --device emu --group 2 --max-tokens 4 few.jsonl >/dev/null
-{ sed 's/^/train /' train.txt; sed 's/^/generate /' generate.txt; } >now.txt
+EMU_TRAFFIC=int8.txt rollout-gen -q --model wide --weights int8 --device emu --max-tokens 4 few.jsonl >/dev/null
+{ sed 's/^/train /' train.txt; sed 's/^/generate /' generate.txt; grep bytes int8.txt | sed 's/^/int8 /'; } >now.txt
 [ -z "${REDO:-}" ] || cp now.txt "$TESTS/emu/traffic.txt"
 awk 'NR == FNR { read[$1, $2] = $4; write[$1, $2] = $6; sectors[$1, $2] = $8; banks[$1, $2] = $10; known++; next }
     !(($1, $2) in read) { print "not in traffic.txt: " $0; bad = 1; next }

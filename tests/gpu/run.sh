@@ -173,6 +173,14 @@ recorded() { # sampled tokens and log-probabilities with records and without, pr
 }
 check "recorded steps and single launches: the same bits" recorded
 
+bytes() {
+    for batch in 1 16; do
+        generate bf16 5 --weights int8 --temperature 0 --batch $batch >"bytes.$batch" || return 1
+    done
+    same bytes.1 bytes.16
+}
+check "int8 weights: the same bits in any batch" bytes
+
 train() { # out options...: on worked examples
     out_model=$1
     shift
@@ -298,6 +306,8 @@ if [ -z "${QUICK:-}" ]; then
     measure decode 1b bf16 64 1.28e9 16 2048 2048 4096
     measure decode 1b bf16 256 1.28e9 16 2048 2048 4096
     measure decode 7b bf16 64 6.7e9 32 4096 4096 4096
+    measure decode 7b int8 64 6.7e9 32 4096 4096 4096
+    measure decode 1b int8 1 1.28e9 16 2048 2048 4096
     measure train-recompute 7b bf16 1 6.7e9 32 4096 4096 4096
 fi
 

@@ -486,7 +486,8 @@ static void check_products(struct dev *dev)
           {17, 1000, 20, PACKED | ACC}, {200, 600, 520, PACKED | ACC});
     if (dev->ops->packed_bytes(dev, 1, 1, PACK_INT8))
         CASES(linear, {1, 70, 300, INT8}, {2, 33, 17, INT8 | BIAS | ACC},
-              {5, 130, 600, INT8 | ACC | ACCUMULATE}, {40, 17, 1, INT8});
+              {5, 130, 600, INT8 | ACC | ACCUMULATE}, {40, 17, 1, INT8}, {33, 100, 1104, INT8 | BIAS},
+              {9, 17, 65, INT8 | ACC});
     CASES(linear_backward, {1, 1, 1, BIAS}, {3, 17, 33, ACC}, {65, 33, 17, BIAS | ACCUMULATE | ACC},
           {257, 130, 65, ACCUMULATE | BIAS}, {600, 65, 129, BIAS | ACC}, {33, 300, 70, 0},
           {17, 280, 600, ACC | BIAS});

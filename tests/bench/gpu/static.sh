@@ -11,6 +11,9 @@ cat >/tmp/static.$$ <<'EOT'
 normalise<__nv_bfloat16>|normalise<bf16>|128|0
 gemm_bf16<__nv_bfloat16, false, false>|gemm_bf16<bf16,A_DOWN,B_DOWN>|128|20480
 gemm_bf16<__nv_bfloat16, false, true>|gemm_bf16<bf16,A_DOWN,B_DOWN>|128|19456
+multiply_bytes<1, 1>|multiply_bytes<COLS,ROWS>|256|5120
+multiply_bytes<2, 4>|multiply_bytes<COLS,ROWS>|256|36864
+pack_bytes<__nv_bfloat16>|pack_bytes<bf16>|128|0
 gemm_bf16<float, true, true>|gemm_bf16<float,A_DOWN,B_DOWN>|128|18432
 rotate<__nv_bfloat16>|rotate<bf16>|256|0
 append<__nv_bfloat16>|append<bf16>|64|0
