@@ -145,13 +145,20 @@ bool cuda_reserve(struct dev *dev, size_t bytes, const struct scratch_use *use)
     return grow(dev, &s->scratch, most_scratch(use)) && grow(dev, &s->stage, most_staged(use));
 }
 
+/* Of a GPU, what its driver takes later: for code, ours and cuBLASLt's, that is loaded at its first use. */
+#ifdef __CUDACC__
+static const size_t LATER = 384 << 20;
+#else
+static const size_t LATER = 0;
+#endif
+
 size_t cuda_room(struct dev *dev)
 {
     struct cuda_state *s = cuda_state(dev);
     size_t left = 0, all = 0;
     if (cudaMemGetInfo(&left, &all) != cudaSuccess)
         (void)cudaGetLastError();
-    return left + (s->arena ? arena_free_bytes(s->arena) : 0);
+    return (left > LATER ? left - LATER : 0) + (s->arena ? arena_free_bytes(s->arena) : 0);
 }
 
 enum { PINNED = 1 << 20, SMALL = 64 << 10, LINE = 64 };

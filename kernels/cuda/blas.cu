@@ -22,7 +22,7 @@
 #include "kernels/cuda/product.h"
 #include "kernels/cuda/store.h"
 
-enum { BUCKETS = 5, CANDIDATES = 8, WORKSPACE = 32 << 20, MOST_PLANS = 4096 };
+enum { BUCKETS = 5, CANDIDATES = 8, WORKSPACE = 32 << 20, MOST_PLANS = 4096, ALIGNED = 16 };
 static const int64_t bucket_end[BUCKETS] = {16, 64, 256, 1024, 4096}; /* the last one takes all above, too */
 #ifdef __CUDACC__
 static const size_t PROOF_BYTES = 256 << 20; /* of C, most */
@@ -93,24 +93,39 @@ static bool prepare(struct lt *lt, const struct product *g, struct order o, stru
     return ok;
 }
 
-/* The heuristic's choices for this very shape, best first; returns how many. */
+template <class T> static bool prefer(struct lt *lt, cublasLtMatmulPreference_t p, cublasLtMatmulPreferenceAttributes_t what, T value)
+{
+    return lt->preference_set(p, what, &value, sizeof value) == CUBLAS_STATUS_SUCCESS;
+}
+
+/* No split-K, no more workspace than there is, and no algorithm that counts on more alignment than rows have (the
+ * default is 256 bytes, and a chunk of rows may begin anywhere). */
+static bool set_preferences(struct lt *lt, cublasLtMatmulPreference_t p)
+{
+    const uint32_t bytes = ALIGNED;
+    return prefer(lt, p, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, (uint32_t)CUBLASLT_REDUCTION_SCHEME_NONE) &&
+           prefer(lt, p, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (size_t)WORKSPACE) &&
+           prefer(lt, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, bytes) &&
+           prefer(lt, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, bytes) &&
+           prefer(lt, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, bytes) &&
+           prefer(lt, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, bytes);
+}
+
+/* The heuristic's choices for this very shape that can be used, best first; returns how many. */
 static int candidates(struct lt *lt, const struct call *c, cublasLtMatmulHeuristicResult_t *found)
 {
     cublasLtMatmulPreference_t p;
-    uint32_t no_reduction = CUBLASLT_REDUCTION_SCHEME_NONE;
-    size_t workspace = WORKSPACE;
-    int n = 0;
+    int n = 0, kept = 0;
     if (lt->preference_create(&p) != CUBLAS_STATUS_SUCCESS)
         return 0;
-    if (lt->preference_set(p, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &no_reduction, sizeof no_reduction) !=
-            CUBLAS_STATUS_SUCCESS ||
-        lt->preference_set(p, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace) !=
-            CUBLAS_STATUS_SUCCESS ||
-        lt->heuristic(lt->handle, c->desc, c->first, c->second, c->out, c->out, p, CANDIDATES, found, &n) !=
-            CUBLAS_STATUS_SUCCESS)
+    if (!set_preferences(lt, p) || lt->heuristic(lt->handle, c->desc, c->first, c->second, c->out, c->out, p, CANDIDATES,
+                                                 found, &n) != CUBLAS_STATUS_SUCCESS)
         n = 0;
     lt->preference_destroy(p);
-    return n;
+    for (int i = 0; i < n; i++)
+        if (found[i].state == CUBLAS_STATUS_SUCCESS && found[i].workspaceSize <= WORKSPACE)
+            found[kept++] = found[i];
+    return kept;
 }
 
 static bool launch(struct dev *dev, const struct product *g, const struct call *c, const cublasLtMatmulAlgo_t *algo)
@@ -403,7 +418,7 @@ static const struct plan *plan_of_weight(struct dev *dev, const struct product *
 
 bool cuda_blas(struct dev *dev, const struct product *g, struct order o)
 {
-    bool aligned = g->a.whole && g->b.whole && g->N % 8 == 0 && (uintptr_t)g->c % 16 == 0;
+    bool aligned = g->a.whole && g->b.whole && g->N % 8 == 0 && ((uintptr_t)g->c | (uintptr_t)g->bias) % ALIGNED == 0;
     if (!cuda_state(dev)->blas || !aligned || g->K < 2)
         return false;
     const struct plan *plan = o.a_down ? plan_of_weight(dev, g, o) : plan_of_rows(dev, g, o);

@@ -118,6 +118,25 @@ template <> __device__ __forceinline__ bf16 from_float<bf16>(float x)
     return f2bf(x);
 }
 
+/* Eight neighbours, 16 bytes at a time: the address is a multiple of 16. */
+static __device__ __forceinline__ void read8(float x[8], const float *from)
+{
+    float4 a = load16(from), b = load16(from + 4);
+    x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w;
+    x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
+}
+
+static __device__ __forceinline__ void read8(float x[8], const bf16 *from)
+{
+    float4 a = load16((const float *)from);
+    const float pairs[4] = {a.x, a.y, a.z, a.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        x[2 * i] = __uint_as_float(__float_as_uint(pairs[i]) << 16);
+        x[2 * i + 1] = __uint_as_float(__float_as_uint(pairs[i]) & 0xffff0000u);
+    }
+}
+
 static __device__ __forceinline__ uint32_t pack_bf16(float low, float high)
 {
     bf16 a = f2bf(low), b = f2bf(high);
@@ -125,6 +144,18 @@ static __device__ __forceinline__ uint32_t pack_bf16(float low, float high)
     memcpy(&x, &a, 2);
     memcpy(&y, &b, 2);
     return (uint32_t)x | (uint32_t)y << 16;
+}
+
+static __device__ __forceinline__ void write8(float *to, const float x[8])
+{
+    store16(to, {x[0], x[1], x[2], x[3]});
+    store16(to + 4, {x[4], x[5], x[6], x[7]});
+}
+
+static __device__ __forceinline__ void write8(bf16 *to, const float x[8])
+{
+    store16((float *)to, {__uint_as_float(pack_bf16(x[0], x[1])), __uint_as_float(pack_bf16(x[2], x[3])),
+                          __uint_as_float(pack_bf16(x[4], x[5])), __uint_as_float(pack_bf16(x[6], x[7]))});
 }
 
 /* The same bits in every lane: at each step both partners add the same two numbers. */

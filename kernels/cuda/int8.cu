@@ -21,24 +21,6 @@ template <class T> static __device__ __forceinline__ float largest(const T *row,
     return max;
 }
 
-static __device__ __forceinline__ void read8(float x[8], const float *from)
-{
-    float4 a = load16(from), b = load16(from + 4);
-    x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w;
-    x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
-}
-
-static __device__ __forceinline__ void read8(float x[8], const bf16 *from)
-{
-    float4 a = load16((const float *)from);
-    const float pairs[4] = {a.x, a.y, a.z, a.w};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        x[2 * i] = __uint_as_float(__float_as_uint(pairs[i]) << 16);
-        x[2 * i + 1] = __uint_as_float(__float_as_uint(pairs[i]) & 0xffff0000u);
-    }
-}
-
 /* Eight bytes of a row from k on: two words. */
 template <class T>
 static __device__ __forceinline__ void bytes_of(uint32_t words[2], const T *row, int64_t k, int64_t K, float max, bool whole)
@@ -209,7 +191,7 @@ static __global__ void __launch_bounds__(INT8_THREADS, 2) multiply_bytes(struct 
 {
     DYN_SMEM(smem);
     const int n_cols = COLS * INT8_ROWS, n_rows = ROWS * 8, ld = n_cols + 4;
-    int64_t n0 = (int64_t)blockIdx.x * n_cols, m0 = (int64_t)blockIdx.y * n_rows;
+    int64_t n0 = (int64_t)blockIdx.y * n_cols, m0 = (int64_t)blockIdx.x * n_rows;
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     float acc[COLS][ROWS][4] = {};
     struct weights<COLS> now = {}, next = {};
@@ -239,7 +221,7 @@ static __global__ void __launch_bounds__(INT8_THREADS, 2) multiply_bytes(struct 
 
 template <int COLS, int ROWS> static void multiply(struct dev *dev, const struct bytes_product *g)
 {
-    dim3 grid(cuda_blocks(g->N, COLS * INT8_ROWS), cuda_blocks(g->M, ROWS * 8));
+    dim3 grid(cuda_blocks(g->M, ROWS * 8), cuda_blocks(g->N, COLS * INT8_ROWS)); /* the rows of a weight together */
     size_t smem = (size_t)INT8_WARPS * ROWS * 8 * (COLS * INT8_ROWS + 4) * sizeof(float);
     LAUNCH((multiply_bytes<COLS, ROWS>), grid, INT8_THREADS, smem, cuda_stream(dev), *g);
 }

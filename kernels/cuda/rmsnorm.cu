@@ -57,17 +57,17 @@ void cuda_rmsnorm(struct dev *dev, const struct rmsnorm_args *a)
         LAUNCH(normalise<bf16>, blocks, NORM_THREADS, 0, cuda_stream(dev), *a);
 }
 
-/* Columns of dw over CHUNK_ROWS rows, in ascending order. */
+/* Columns of dw over CHUNK_ROWS rows, in ascending order.  Chunks are the grid's x: of y there are no more than 65535. */
 template <class T> static __global__ void weight_parts(float *parts, struct rmsnorm_backward_args a)
 {
-    int64_t d = (int64_t)blockIdx.x * COLUMNS + threadIdx.x, first = (int64_t)blockIdx.y * CHUNK_ROWS;
+    int64_t d = (int64_t)blockIdx.y * COLUMNS + threadIdx.x, first = (int64_t)blockIdx.x * CHUNK_ROWS;
     if (d >= a.dim)
         return;
     float sum = 0.0f;
     for (int64_t r = first; r < a.n_rows && r < first + CHUNK_ROWS; r++)
         sum = fmaf(read(a.dy, a.dy_acc, row_start(r, a.heads, a.y_stride, a.dim) + d, T{}),
                    read(a.x, a.x_acc, row_start(r, a.heads, a.x_stride, a.dim) + d, T{}) * ((const float *)a.rstd)[r], sum);
-    parts[(int64_t)blockIdx.y * a.dim + d] = sum;
+    parts[(int64_t)blockIdx.x * a.dim + d] = sum;
 }
 
 static __global__ void add_parts(float *dw, const float *parts, int64_t n_parts, int64_t dim)
@@ -116,7 +116,7 @@ template <class T> static void backward(struct dev *dev, const struct rmsnorm_ba
     float *parts = (float *)cuda_scratch(dev, rmsnorm_scratch(a->n_rows, a->dim));
     if (!parts)
         return;
-    LAUNCH(weight_parts<T>, dim3(columns, chunks), COLUMNS, 0, cuda_stream(dev), parts, *a);
+    LAUNCH(weight_parts<T>, dim3(chunks, columns), COLUMNS, 0, cuda_stream(dev), parts, *a);
     LAUNCH(add_parts, columns, COLUMNS, 0, cuda_stream(dev), (float *)a->dw, parts, chunks, a->dim);
     LAUNCH(input_gradient<T>, cuda_blocks(a->n_rows, NORM_ROWS), NORM_THREADS, 0, cuda_stream(dev), *a);
 }

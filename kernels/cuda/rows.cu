@@ -1,4 +1,4 @@
-/* rows.cu - embedding, rotary positions, gated activation, sum, conversion: an element a thread. */
+/* rows.cu - embedding, rotary positions, gated activation, sum, conversion. */
 #include "kernels/cuda/backend.h"
 
 #include <stdlib.h>
@@ -11,27 +11,28 @@ static __device__ __forceinline__ int64_t my_element(void)
     return (int64_t)blockIdx.x * PER_BLOCK + threadIdx.x;
 }
 
-/* kernel<float or bf16, as W is>, an element a thread. */
-#define LAUNCH_W(kernel, n, ...)                                                                             \
-    do {                                                                                                     \
-        if ((n) <= 0)                                                                                        \
-            break;                                                                                           \
-        if (dev->dtype == DTYPE_F32)                                                                         \
-            LAUNCH(kernel<float>, cuda_blocks(n, PER_BLOCK), PER_BLOCK, 0, cuda_stream(dev), __VA_ARGS__);   \
-        else                                                                                                 \
-            LAUNCH(kernel<bf16>, cuda_blocks(n, PER_BLOCK), PER_BLOCK, 0, cuda_stream(dev), __VA_ARGS__);    \
+/* kernel<float or bf16, as W is> */
+#define LAUNCH_W(kernel, grid, threads, ...)                                          \
+    do {                                                                              \
+        if (dev->dtype == DTYPE_F32)                                                  \
+            LAUNCH(kernel<float>, grid, threads, 0, cuda_stream(dev), __VA_ARGS__);   \
+        else                                                                          \
+            LAUNCH(kernel<bf16>, grid, threads, 0, cuda_stream(dev), __VA_ARGS__);    \
     } while (0)
 
+/* A block a row. */
 template <class T> static __global__ void embed(struct embedding_args a)
 {
-    int64_t e = my_element();
-    if (e < a.n * a.dim)
-        ((float *)a.x)[e] = to_float(((const T *)a.table)[a.tokens[e / a.dim] * a.dim + e % a.dim]);
+    const T *from = (const T *)a.table + a.tokens[blockIdx.x] * a.dim;
+    float *to = (float *)a.x + blockIdx.x * a.dim;
+    for (int64_t d = threadIdx.x; d < a.dim; d += PER_BLOCK)
+        to[d] = to_float(from[d]);
 }
 
 void cuda_embedding(struct dev *dev, const struct embedding_args *a)
 {
-    LAUNCH_W(embed, a->n * a->dim, *a);
+    if (a->n > 0)
+        LAUNCH_W(embed, (unsigned)a->n, PER_BLOCK, *a);
 }
 
 /* Positions by their tokens: those of one token, ascending, are order[starts[k]] to order[starts[k + 1]]. */
@@ -102,23 +103,27 @@ void cuda_embedding_backward(struct dev *dev, const struct embedding_backward_ar
     free(p);
 }
 
+/* A block a row: its heads' pairs, in 32 bits (a division of 64 would take longer than the bytes). */
 template <class T> static __global__ void rotate(struct rope_args a)
 {
-    int64_t half = a.head_dim / 2, e = my_element(), i = e / (a.heads * half), h = e / half % a.heads, d = e % half;
-    if (i >= a.n)
-        return;
-    T *x = (T *)a.x + i * a.stride + h * a.head_dim + d;
-    float c = ((const float *)a.cos)[a.positions[i] * half + d], s = ((const float *)a.sin)[a.positions[i] * half + d];
-    float p = to_float(x[0]), q = to_float(x[half]);
-    if (a.inverse)
-        s = -s;
-    x[0] = from_float<T>(p * c - q * s);
-    x[half] = from_float<T>(q * c + p * s);
+    int half = (int)a.head_dim / 2;
+    int64_t i = blockIdx.x, at = a.positions[i] * (int64_t)half;
+    for (int e = threadIdx.x; e < (int)a.heads * half; e += PER_BLOCK) {
+        int h = e / half, d = e % half;
+        T *x = (T *)a.x + i * a.stride + h * a.head_dim + d;
+        float c = ((const float *)a.cos)[at + d], s = ((const float *)a.sin)[at + d];
+        float p = to_float(x[0]), q = to_float(x[half]);
+        if (a.inverse)
+            s = -s;
+        x[0] = from_float<T>(p * c - q * s);
+        x[half] = from_float<T>(q * c + p * s);
+    }
 }
 
 void cuda_rope(struct dev *dev, const struct rope_args *a)
 {
-    LAUNCH_W(rotate, a->n * a->heads * (a->head_dim / 2), *a);
+    if (a->n > 0)
+        LAUNCH_W(rotate, (unsigned)a->n, PER_BLOCK, *a);
 }
 
 static __device__ __forceinline__ float sigmoid(float x)
@@ -126,34 +131,84 @@ static __device__ __forceinline__ float sigmoid(float x)
     return 1.0f / (1.0f + expf(-x));
 }
 
-template <class T> static __global__ void gate(struct swiglu_args a)
+/* The gated activation takes eight columns of a row a thread, which keeps enough bytes under way. */
+enum { GATE_THREADS = 128, GATE_COLUMNS = GATE_THREADS * 8 };
+
+/* n of eight, all at once if whole. */
+template <class T> static __device__ __forceinline__ void get8(float x[8], const T *from, int64_t n, bool whole)
 {
-    int64_t e = my_element(), at = e / a.dim * 2 * a.dim + e % a.dim;
-    if (e >= a.n * a.dim)
+    if (whole)
+        read8(x, from);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        if (!whole)
+            x[i] = i < n ? to_float(from[i]) : 0.0f;
+}
+
+template <class T> static __device__ __forceinline__ void put8(T *to, const float x[8], int64_t n, bool whole)
+{
+    if (whole)
+        write8(to, x);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        if (!whole && i < n)
+            to[i] = from_float<T>(x[i]);
+}
+
+template <class T> static __global__ void __launch_bounds__(GATE_THREADS) gate(struct swiglu_args a, bool whole)
+{
+    int64_t d = (int64_t)blockIdx.y * GATE_COLUMNS + threadIdx.x * 8, n = a.dim - d;
+    const T *row = (const T *)a.gate_up + blockIdx.x * 2 * a.dim + d;
+    float g[8], up[8], h[8];
+    if (n <= 0)
         return;
-    float g = to_float(((const T *)a.gate_up)[at]), up = to_float(((const T *)a.gate_up)[at + a.dim]);
-    ((T *)a.h)[e] = from_float<T>(g * sigmoid(g) * up);
+    get8(g, row, n, whole);
+    get8(up, row + a.dim, n, whole);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        h[i] = g[i] * sigmoid(g[i]) * up[i];
+    put8((T *)a.h + blockIdx.x * a.dim + d, h, n, whole);
+}
+
+/* Whether rows of dim may be read and written eight at a time. */
+static bool whole_rows(int64_t dim, const void *x, const void *y, const void *z)
+{
+    return dim % 8 == 0 && ((uintptr_t)x | (uintptr_t)y | (uintptr_t)z) % 16 == 0;
 }
 
 void cuda_swiglu(struct dev *dev, const struct swiglu_args *a)
 {
-    LAUNCH_W(gate, a->n * a->dim, *a);
+    if (a->n > 0)
+        LAUNCH_W(gate, dim3((unsigned)a->n, cuda_blocks(a->dim, GATE_COLUMNS)), GATE_THREADS, *a,
+                 whole_rows(a->dim, a->h, a->gate_up, NULL));
 }
 
-template <class T> static __global__ void gate_backward(struct swiglu_backward_args a)
+/* A thread reads all that it then writes: dgate_up may be gate_up. */
+template <class T>
+static __global__ void __launch_bounds__(GATE_THREADS) gate_backward(struct swiglu_backward_args a, bool whole)
 {
-    int64_t e = my_element(), at = e / a.dim * 2 * a.dim + e % a.dim;
-    if (e >= a.n * a.dim)
+    int64_t d = (int64_t)blockIdx.y * GATE_COLUMNS + threadIdx.x * 8, n = a.dim - d, at = blockIdx.x * 2 * a.dim + d;
+    float g[8], up[8], dh[8];
+    if (n <= 0)
         return;
-    float g = to_float(((const T *)a.gate_up)[at]), up = to_float(((const T *)a.gate_up)[at + a.dim]);
-    float dh = to_float(((const T *)a.dh)[e]), s = sigmoid(g);
-    ((T *)a.dgate_up)[at] = from_float<T>(dh * up * s * (1.0f + g * (1.0f - s)));
-    ((T *)a.dgate_up)[at + a.dim] = from_float<T>(dh * g * s);
+    get8(g, (const T *)a.gate_up + at, n, whole);
+    get8(up, (const T *)a.gate_up + at + a.dim, n, whole);
+    get8(dh, (const T *)a.dh + blockIdx.x * a.dim + d, n, whole);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        float s = sigmoid(g[i]), gate = g[i];
+        g[i] = dh[i] * up[i] * s * (1.0f + gate * (1.0f - s));
+        up[i] = dh[i] * gate * s;
+    }
+    put8((T *)a.dgate_up + at, g, n, whole);
+    put8((T *)a.dgate_up + at + a.dim, up, n, whole);
 }
 
 void cuda_swiglu_backward(struct dev *dev, const struct swiglu_backward_args *a)
 {
-    LAUNCH_W(gate_backward, a->n * a->dim, *a);
+    if (a->n > 0)
+        LAUNCH_W(gate_backward, dim3((unsigned)a->n, cuda_blocks(a->dim, GATE_COLUMNS)), GATE_THREADS, *a,
+                 whole_rows(a->dim, a->dgate_up, a->gate_up, a->dh));
 }
 
 template <class T> static __global__ void add_to(float *acc, const T *x, int64_t n)
@@ -183,6 +238,10 @@ static __global__ void convert(void *dst, enum dtype to, const void *src, enum d
     int64_t e = my_element();
     if (e >= n)
         return;
+    if (to == DTYPE_BF16 && from == DTYPE_F32) {
+        ((bf16 *)dst)[e] = f2bf(((const float *)src)[e]);
+        return;
+    }
     double x = to_double(src, from, e);
     if (to == DTYPE_F64)
         ((double *)dst)[e] = x;

@@ -20,7 +20,7 @@ struct emu_lt_layout {
     int64_t ld;
 };
 struct emu_lt_preference {
-    uint32_t reductions;
+    uint32_t reductions, alignment[4];
     size_t workspace;
 };
 
@@ -89,7 +89,11 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout)
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *p)
 {
-    return make(p);
+    if (make(p) != CUBLAS_STATUS_SUCCESS)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    for (uint32_t &bytes : (*p)->alignment)
+        bytes = 256;
+    return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p)
@@ -101,14 +105,26 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
                                                     cublasLtMatmulPreferenceAttributes_t attribute, const void *value,
                                                     size_t bytes)
 {
-    if (attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK)
-        memcpy(&p->reductions, value, bytes);
-    else
-        memcpy(&p->workspace, value, bytes);
+    void *to = attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK ? (void *)&p->reductions
+               : attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES ? (void *)&p->workspace
+                                                                       : p->alignment + attribute - 5;
+    if (bytes != (attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES ? sizeof p->workspace : sizeof *p->alignment))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    memcpy(to, value, bytes);
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
+/* Algorithm 0 or 1, and what it counts on. */
+static cublasLtMatmulHeuristicResult_t named(uint64_t algorithm, const emu_lt_preference *p)
+{
+    cublasLtMatmulHeuristicResult_t r = {};
+    r.algo.data[0] = algorithm;
+    for (int i = 0; i < 4; i++)
+        r.algo.data[1 + i] = p->alignment[i];
+    return r;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
                                               cublasLtMatmulPreference_t p, int most,
                                               cublasLtMatmulHeuristicResult_t *found, int *n)
@@ -117,12 +133,15 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     if (mode && strcmp(mode, "none") == 0)
         return CUBLAS_STATUS_NOT_SUPPORTED;
     bool few = d->cols <= 64, only = d->cols > 16 && few && mode && strcmp(mode, "split") == 0;
-    memset(found, 0, (size_t)most * sizeof *found);
+    if (most < 3 || (desc->epilogue == CUBLASLT_EPILOGUE_BIAS && d->type == CUDA_R_32F))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
     if (p->reductions != CUBLASLT_REDUCTION_SCHEME_NONE)
         return CUBLAS_STATUS_NOT_SUPPORTED; /* the backend must have ruled out split-K */
-    *n = only ? 1 : 2;
-    found[0].algo.data[0] = few;
-    found[1].algo.data[0] = !few;
+    *n = only ? 2 : 3;
+    found[0] = named(2, p);
+    found[0].state = CUBLAS_STATUS_NOT_SUPPORTED;
+    found[1] = named(few, p);
+    found[2] = named(!few, p);
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -155,6 +174,19 @@ struct call {
     void *d;
     bool halves; /* the algorithm */
 };
+
+static bool is_aligned(const void *p, uint64_t bytes)
+{
+    return (uintptr_t)p % (bytes ? bytes : 1) == 0;
+}
+
+static bool is_taken(const struct call *p, const cublasLtMatmulAlgo_t *algo)
+{
+    const bool bias = p->desc.epilogue == CUBLASLT_EPILOGUE_BIAS;
+    return algo->data[0] <= 1 && is_aligned(p->a, algo->data[1]) && is_aligned(p->b, algo->data[2]) &&
+           is_aligned(p->c, algo->data[3]) && is_aligned(p->d, algo->data[4]) &&
+           (!bias || is_aligned(p->desc.bias, algo->data[4]));
+}
 
 static uint64_t depth(const struct call *p)
 {
@@ -207,7 +239,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
 {
     struct call p = {*desc, *a_layout, *b_layout, *c_layout, *d_layout, *(const float *)alpha, *(const float *)beta,
                      a, b, c, d, algo->data[0] != 0};
-    if (!fits(&p))
+    if (!fits(&p) || !is_taken(&p, algo))
         return CUBLAS_STATUS_INVALID_VALUE;
     emu_submit(stream, [=]() { multiply(&p); });
     return CUBLAS_STATUS_SUCCESS;

@@ -3,6 +3,10 @@
  * Algorithm 0 adds up over descending k, algorithm 1 the two halves of k apart, as split-K would; neither gives the bits of
  * our own kernel.  For up to 64 columns (rows of ours) the heuristic names algorithm 1 first, and with EMU_LT=split no other
  * for 17 to 64; with EMU_LT=none it names none.  EMU_LT_VERSION is the library's version.
+ *
+ * As the library may, it names an algorithm that is not to be used before the others (its state says so), algorithms that
+ * count on the alignment that was promised (256 bytes unless the preferences say otherwise) and refuse operands without it, and
+ * none for float results with a bias of bf16.
  */
 #ifndef TP_KERNELS_EMU_CUBLASLT_H
 #define TP_KERNELS_EMU_CUBLASLT_H
@@ -24,7 +28,11 @@ typedef enum {
 } cublasLtMatmulDescAttributes_t;
 typedef enum {
     CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1,
-    CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK = 3
+    CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK = 3,
+    CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES = 5,
+    CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES = 6,
+    CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES = 7,
+    CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES = 8
 } cublasLtMatmulPreferenceAttributes_t;
 enum { CUBLASLT_REDUCTION_SCHEME_NONE = 0 };
 

@@ -178,6 +178,28 @@ cudaError_t cudaFree(void *p)
     return cudaSuccess;
 }
 
+/* Whether all of it lies in one allocation of the device. */
+static bool is_device(const void *p, size_t bytes)
+{
+    auto next = allocated.upper_bound(p);
+    if (next == allocated.begin())
+        return false;
+    --next;
+    return (const char *)p + bytes <= (const char *)next->first + next->second;
+}
+
+/* A copy whose ends are not where its kind says. */
+static void check_copy(const void *dst, const void *src, size_t bytes, cudaMemcpyKind kind)
+{
+    bool to = kind != cudaMemcpyDeviceToHost, from = kind != cudaMemcpyHostToDevice;
+    if (bytes && is_device(dst, to ? bytes : 1) != to)
+        emu_die(to ? "a copy to memory that is not the device's" : "a copy to the host that goes to the device",
+                "cudaMemcpyAsync", 0);
+    if (bytes && is_device(src, from ? bytes : 1) != from)
+        emu_die(from ? "a copy from memory that is not the device's" : "a copy from the host that comes from the device",
+                "cudaMemcpyAsync", 0);
+}
+
 cudaError_t cudaMallocHost(void **p, size_t bytes)
 {
     *p = pinned ? NULL : malloc(bytes);
@@ -200,6 +222,7 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpy
 {
     if (stream->captured && kind != cudaMemcpyDeviceToDevice)
         emu_die("the host's memory within a capture", "cudaMemcpyAsync", 0);
+    check_copy(dst, src, bytes, kind);
     auto copy = [=]() { memmove(dst, src, bytes); };
     if (kind == cudaMemcpyHostToDevice && (const char *)src >= pinned && (const char *)src < pinned + pinned_bytes)
         stream->late.work.push_back(copy);
@@ -210,6 +233,8 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemsetAsync(void *dst, int value, size_t bytes, cudaStream_t stream)
 {
+    if (bytes && !is_device(dst, bytes))
+        emu_die("memory that is not the device's", "cudaMemsetAsync", 0);
     if (bytes)
         emu_submit(stream, [=]() { memset(dst, value, bytes); });
     return cudaSuccess;

@@ -10,7 +10,7 @@ PLAIN=-O2
 SANITIZE="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 WATCH="-O2 -fsanitize=thread"
 missed=0 faults=0
-export OPS_ONLY=cuda-emu THINKPIPE_PRODUCTS=own
+export OPS_ONLY=cuda-emu
 
 build() { # name flags: a plug-in of the changed sources and the others' objects
     name=$1
@@ -35,8 +35,13 @@ build() { # name flags: a plug-in of the changed sources and the others' objects
 }
 
 notices() { # plugins schedule preload: "yes" if the op's test does not pass
-    case $op in device) test=test_device ;; *) test=test_ops_cpu ;; esac
-    if THINKPIPE_PLUGINS=$1 EMU_SCHEDULE=$2 LD_PRELOAD=$3 OPS_OP=$op ASAN_OPTIONS=detect_leaks=0 \
+    products=own only=$op
+    case $op in
+    device) test=test_device ;;
+    cublaslt) test=test_ops_exact products=$op only=linear ;;
+    *) test=test_ops_cpu ;;
+    esac
+    if THINKPIPE_PLUGINS=$1 EMU_SCHEDULE=$2 LD_PRELOAD=$3 OPS_OP=$only THINKPIPE_PRODUCTS=$products ASAN_OPTIONS=detect_leaks=0 \
         timeout 300 "$BUILT/unit/$test" >out 2>&1 && grep -q '^ok [1-9]' out; then
         echo -
     else
@@ -105,6 +110,8 @@ fault "bytes: a tile of k is left out" linear int8.cu 's/if (t + INT8_WARPS < g.
 fault "bytes: a row past the end is stored" linear int8.cu 's/if (m0 + m < g.M/if (m0 + m <= g.M/'
 fault "bytes: x past its end is read" linear int8.cu 's/g->whole && k < g->K/g->whole/'
 fault "bytes: half the shared memory" linear int8.cu 's/(size_t)INT8_WARPS . ROWS/(size_t)INT8_WARPS \/ 2 * ROWS/'
+fault "cuBLASLt: more alignment is promised than rows have" cublaslt blas.cu 's/ALIGNED = 16/ALIGNED = 256/'
+fault "cuBLASLt: an algorithm that is not to be used" cublaslt blas.cu 's/found\[i\].state == CUBLAS_STATUS_SUCCESS && //'
 # attention
 fault "attention: a query does not see itself" attention attention.h 's/return key <= query/return key < query/'
 fault "attention: a window one key too wide" attention attention.h 's/key > query - window/key >= query - window/'
@@ -122,9 +129,11 @@ fault "log-probability: no barrier between the warps" logprob logprob.cu '0,/__s
 fault "log-probability: a shared array half as long" logprob logprob.cu 's/moments of_warps\[ROW_WARPS\]/moments of_warps[ROW_WARPS \/ 2]/'
 fault "draw: a barrier for some of the threads" draw draw.cu '/^    __syncthreads();$/{N;/if (threadIdx.x == 0)/s/__syncthreads();/if (threadIdx.x < 64) __syncthreads();/}'
 fault "normalisation: a sum of half a warp" rmsnorm rmsnorm.cu 's/1.0f \/ sqrtf(warp_sum(sum)/1.0f \/ sqrtf((lane < 16 ? warp_sum(sum) : sum)/'
-fault "normalisation: the parts of the weight's gradient overlap" rmsnorm rmsnorm.cu 's/parts\[(int64_t)blockIdx.y \* a.dim + d\]/parts[(int64_t)blockIdx.y * (a.dim - 1) + d]/'
+fault "normalisation: the parts of the weight's gradient overlap" rmsnorm rmsnorm.cu 's/parts\[(int64_t)blockIdx.x \* a.dim + d\]/parts[(int64_t)blockIdx.x * (a.dim - 1) + d]/'
 fault "embedding: the host's array instead of the device's" embedding rows.cu 's/by_token{sent, sent + n}/by_token{lists, lists + n}/'
-fault "embedding: threads past the end write" embedding rows.cu 's/if (e < a.n \* a.dim)/if (e <= a.n * a.dim)/'
+fault "embedding: threads past the end write" embedding rows.cu 's/d < a.dim; d += PER_BLOCK/d <= a.dim; d += PER_BLOCK/'
+fault "embedding: a copy that ends at the host's array" embedding rows.cu 's/cuda_download(dev, tokens, a->tokens/cuda_download(dev, (void *)a->tokens, a->tokens/'
+fault "gate: columns past the end of a row are stored" swiglu rows.cu 's/if (!whole && i < n)/if (!whole)/'
 fault "norm of the gradient: no barrier between the warps" adamw optimizer.cu '0,/__syncthreads();/s///'
 
 # records of decoding steps, memory that is cut up

@@ -73,7 +73,7 @@ static void check_linear(int64_t N, int64_t K)
         dev.ops->pack_weight(&dev, packed, w, N, K, PACK_W);
     linear(&dev, all, x, w, packed, M, N, K);
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
-        for (int64_t row = 0; row + counts[c] <= M; row += 78) {
+        for (int64_t row = 0; row + counts[c] <= M; row += 77) {
             linear(&dev, part, at(x, row * K), w, packed, counts[c], N, K);
             CHECK_MSG(same(part, at(all, row * N), counts[c] * N, t), "%s: %d rows at %d", dev.name,
                       (int)counts[c], (int)row);
