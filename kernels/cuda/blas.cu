@@ -93,7 +93,8 @@ static bool prepare(struct lt *lt, const struct product *g, struct order o, stru
     return ok;
 }
 
-template <class T> static bool prefer(struct lt *lt, cublasLtMatmulPreference_t p, cublasLtMatmulPreferenceAttributes_t what, T value)
+template <class T>
+static bool prefer(struct lt *lt, cublasLtMatmulPreference_t p, cublasLtMatmulPreferenceAttributes_t what, T value)
 {
     return lt->preference_set(p, what, &value, sizeof value) == CUBLAS_STATUS_SUCCESS;
 }

@@ -5,8 +5,8 @@
 # anything failed, and keeps to $BUDGET seconds, 570 by default.  What is correct comes first, then our speeds, then others'.
 #
 # DEVICE=emu rehearses it without a GPU; QUICK=1 leaves the long parts out, ONLY=REGEX all parts but those that are called so;
-# PEER_PYTHON is a Python with PyTorch (python3 if that has it).  Matrix products want libcublasLt.so.13, of the toolkit or of pip's nvidia-cublas: where it is not found on the
-# usual paths, put its folder into LD_LIBRARY_PATH.
+# PEER_PYTHON is a Python with PyTorch (python3 if that has it).  Matrix products want libcublasLt.so.13, of the toolkit or of
+# pip's nvidia-cublas: where it is not found on the usual paths, put its folder into LD_LIBRARY_PATH.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 if [ $# -ge 2 ]; then
@@ -18,7 +18,9 @@ else
     bin=$here/bin tests=$here/tests units=$here/tests bench=$here/tests peer=$here/tests/torch_model.py
     plugins=$here/lib/thinkpipe
 fi
-device=${DEVICE:-cuda} out=${OUT:-$PWD} budget=${BUDGET:-570} python=${PEER_PYTHON:-python3}
+device=${DEVICE:-cuda} out=${OUT:-$PWD} python=${PEER_PYTHON:-python3} budget=570 limit=60
+[ "$device" = cuda ] || budget=3600 limit=1800 # a rehearsal takes its time
+budget=${BUDGET:-$budget}
 mkdir -p "$out" 2>/dev/null
 out=$(cd "$out" && pwd) && : >"$out/results.md" && : >"$out/run.log" || { echo "run.sh: cannot write into '$out'" >&2; exit 1; }
 results=$out/results.md all=$out/run.log began=$(date +%s)
@@ -65,7 +67,6 @@ t() {
 
 wanted() { [ -z "${ONLY:-}" ] || echo "$1" | grep -Eq "$ONLY"; }
 
-limit=60
 check() { # name command...: a check of up to $limit seconds a program
     name=$1
     shift

@@ -26,8 +26,8 @@ key_gradients<64>|key_gradients<HD>|128|27904
 key_gradients<128>|key_gradients<HD>|128|52480
 query_gradients<64>|query_gradients<HD>|128|27904
 query_gradients<128>|query_gradients<HD>|128|52480
-gate<__nv_bfloat16>|gate<bf16>|256|0
-gate_backward<__nv_bfloat16>|gate_backward<bf16>|256|0
+gate<__nv_bfloat16>|gate<bf16>|128|0
+gate_backward<__nv_bfloat16>|gate_backward<bf16>|128|0
 input_gradient<__nv_bfloat16>|input_gradient<T>|128|0
 weight_parts<__nv_bfloat16>|weight_parts<T>|128|0
 logprob_rows|logprob_rows|512|0
