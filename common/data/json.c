@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "data/json_flat.h"
 #include "data/stream.h"
 
 /* Writing. */
@@ -258,38 +257,9 @@ static char *repaired_copy(const char *text, size_t n)
     return copy;
 }
 
-static json_t *flat_value(const struct json_member *m, struct strbuf *plain)
-{
-    if (!m->string)
-        return json_loadb(m->value, m->value_bytes, JSON_DECODE_ANY, NULL);
-    if (!m->escaped)
-        return json_stringn_nocheck(m->value, m->value_bytes);
-    strbuf_clear(plain);
-    json_flat_string(m, plain);
-    return json_stringn_nocheck(plain->buf, plain->len);
-}
-
-/* Records that are an object of texts and numbers, at several times jansson's speed; NULL for all
- * others. */
-static json_t *parse_flat(const char *text, size_t n)
-{
-    struct json_member members[JSON_FLAT_MEMBERS];
-    struct strbuf plain = {0};
-    int count = json_flat(text, n, members);
-    json_t *obj = count < 0 ? NULL : json_object();
-    for (int i = 0; i < count; i++)
-        json_object_setn_new_nocheck(obj, members[i].key, members[i].key_bytes,
-                                     flat_value(&members[i], &plain));
-    strbuf_release(&plain);
-    return obj;
-}
-
 json_t *json_parse(const char *text, size_t n, struct err *err)
 {
     json_error_t why;
-    json_t *flat = parse_flat(text, n);
-    if (flat)
-        return flat;
     char *copy = repaired_copy(text, n);
     json_t *value = json_loadb(copy ? copy : text, n,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);

@@ -163,20 +163,15 @@ static void test_bigarray(void)
     bigarray_release(&a);
 }
 
-/* What the quick reader takes, jansson takes, with the same members, and json_parse() makes the same
- * of it. */
+/* What the quick reader takes, the parser takes, with the same members. */
 static bool flat_agrees(const char *line, size_t n, bool *taken)
 {
     struct json_member m[JSON_FLAT_MEMBERS];
     struct err err = {0};
     int count = json_flat(line, n, m);
-    json_t *obj =
-        json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    json_t *parsed = json_parse(line, n, &err);
+    json_t *obj = json_parse(line, n, &err);
     *taken = count >= 0;
     bool same = count < 0 || (json_is_object(obj) && json_object_size(obj) == (size_t)count);
-    same &= count < 0 || json_equal(obj, parsed);
-    json_decref(parsed);
     for (int i = 0; same && i < count; i++) {
         char *key = xstrndup(m[i].key, m[i].key_bytes);
         const json_t *value = json_object_get(obj, key);
