@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tool.h"
@@ -245,18 +245,11 @@ static int wait_for_credits(struct rollout *r, struct err *err)
     return rc < 0 ? -1 : 0;
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int generate(struct rollout *r, struct err *err)
 {
-    double begin = seconds();
+    double begin = clock_s();
     while (look_for_weights(r, err) == 0 && !r->follow.done && fill(r, err) == 0) {
-        double rate = (double)engine_tokens(r->engine) / (seconds() - begin + 1e-9);
+        double rate = (double)engine_tokens(r->engine) / (clock_s() - begin + 1e-9);
         progress("groups", r->groups_done, 0, "%.0f tokens/s", rate);
         if (!engine_busy(r->engine)) {
             if (r->ended || wait_for_credits(r, err) < 0)
@@ -269,7 +262,7 @@ static int generate(struct rollout *r, struct err *err)
     progress_end();
     weights_cost_report(&r->cost);
     log_debug("%lld tokens, %.0f a second; %lld times a sequence gave up its place and started again",
-              (long long)engine_tokens(r->engine), (double)engine_tokens(r->engine) / (seconds() - begin + 1e-9),
+              (long long)engine_tokens(r->engine), (double)engine_tokens(r->engine) / (clock_s() - begin + 1e-9),
               (long long)engine_preempted(r->engine));
     return err->set ? -1 : 0;
 }

@@ -39,6 +39,7 @@ notices() { # plugins schedule preload: "yes" if the op's test does not pass
     case $op in
     device) test=test_device ;;
     cublaslt) test=test_ops_exact products=$op only=linear ;;
+    cached) test=test_ops_exact only=attention ;;
     *) test=test_ops_cpu ;;
     esac
     if THINKPIPE_PLUGINS=$1 EMU_SCHEDULE=$2 LD_PRELOAD=$3 OPS_OP=$only THINKPIPE_PRODUCTS=$products ASAN_OPTIONS=detect_leaks=0 \
@@ -128,6 +129,11 @@ fault "attention, backward: statistics of the wrong row" attention attention_bac
 fault "log-probability: no barrier between the warps" logprob logprob.cu '0,/__syncthreads();/s///'
 fault "log-probability: a shared array half as long" logprob logprob.cu 's/moments of_warps\[ROW_WARPS\]/moments of_warps[ROW_WARPS \/ 2]/'
 fault "draw: a barrier for some of the threads" draw draw.cu '/^    __syncthreads();$/{N;/if (threadIdx.x == 0)/s/__syncthreads();/if (threadIdx.x < 64) __syncthreads();/}'
+fault "cut: no barrier before columns are added up" truncate truncate.cu '/uint64_t sum = 0;/{n;s/__syncthreads();//}'
+fault "cut: one more of those that are equal" truncate truncate.cu 's/id <= c.last/id <= c.last + 1/'
+fault "cut: half the shared memory" truncate truncate.cu 's/CUT_THREADS, sizeof(struct room)/CUT_THREADS, sizeof(struct room) \/ 2/'
+fault "cut: bits above what is found are counted, too" truncate truncate.cu 's/(shift + 4) == room->found/(shift + 4) >= room->found/'
+fault "cut: thread 0 finds a digit beside the others" truncate truncate.cu 's/__syncthreads(); .. found ..//'
 fault "normalisation: a sum of half a warp" rmsnorm rmsnorm.cu 's/1.0f \/ sqrtf(warp_sum(sum)/1.0f \/ sqrtf((lane < 16 ? warp_sum(sum) : sum)/'
 fault "normalisation: the parts of the weight's gradient overlap" rmsnorm rmsnorm.cu 's/parts\[(int64_t)blockIdx.x \* a.dim + d\]/parts[(int64_t)blockIdx.x * (a.dim - 1) + d]/'
 fault "embedding: the host's array instead of the device's" embedding rows.cu 's/by_token{sent, sent + n}/by_token{lists, lists + n}/'
@@ -135,6 +141,11 @@ fault "embedding: threads past the end write" embedding rows.cu 's/d < a.dim; d 
 fault "embedding: a copy that ends at the host's array" embedding rows.cu 's/cuda_download(dev, tokens, a->tokens/cuda_download(dev, (void *)a->tokens, a->tokens/'
 fault "gate: columns past the end of a row are stored" swiglu rows.cu 's/if (!whole && i < n)/if (!whole)/'
 fault "norm of the gradient: no barrier between the warps" adamw optimizer.cu '0,/__syncthreads();/s///'
+
+# pages of the cache
+fault "pages: a row goes to the page of the next one" cached kv.cu 's|a.pos\[i\] / KV_PAGE\]|(a.pos[i] + 1) / KV_PAGE]|'
+fault "pages: all keys from the first page" cached attention.h 's|r->pages\[first / KV_PAGE\]|r->pages[0]|'
+fault "pages: as long as one head is" cached kv.h 's/k->page = kv_at(s, 1, 0)/k->page = kv_at(s, 0, 1)/'
 
 # records of decoding steps, memory that is cut up
 fault "decoding: rows that are none are stored" device kv.cu '/if (a.slot\[i\] < 0)/,+1d'
