@@ -39,7 +39,6 @@ notices() { # plugins schedule preload: "yes" if the op's test does not pass
     case $op in
     device) test=test_device ;;
     cublaslt) test=test_ops_exact products=$op only=linear ;;
-    cached) test=test_ops_exact only=attention ;;
     *) test=test_ops_cpu ;;
     esac
     if THINKPIPE_PLUGINS=$1 EMU_SCHEDULE=$2 LD_PRELOAD=$3 OPS_OP=$only THINKPIPE_PRODUCTS=$products ASAN_OPTIONS=detect_leaks=0 \
@@ -143,9 +142,9 @@ fault "gate: columns past the end of a row are stored" swiglu rows.cu 's/if (!wh
 fault "norm of the gradient: no barrier between the warps" adamw optimizer.cu '0,/__syncthreads();/s///'
 
 # pages of the cache
-fault "pages: a row goes to the page of the next one" cached kv.cu 's|a.pos\[i\] / KV_PAGE\]|(a.pos[i] + 1) / KV_PAGE]|'
-fault "pages: all keys from the first page" cached attention.h 's|r->pages\[first / KV_PAGE\]|r->pages[0]|'
-fault "pages: as long as one head is" cached kv.h 's/k->page = kv_at(s, 1, 0)/k->page = kv_at(s, 0, 1)/'
+fault "pages: a row goes to the page of the next one" attention_cached kv.cu 's|a.pos\[i\] / KV_PAGE\]|(a.pos[i] + 1) / KV_PAGE]|'
+fault "pages: all keys from the first page" attention_cached attention.h 's|r->pages\[first / KV_PAGE\]|r->pages[0]|'
+fault "pages: as long as one head is" attention_cached kv.h 's/k->page = kv_at(s, 1, 0)/k->page = kv_at(s, 0, 1)/'
 
 # records of decoding steps, memory that is cut up
 fault "decoding: rows that are none are stored" device kv.cu '/if (a.slot\[i\] < 0)/,+1d'

@@ -354,6 +354,58 @@ static void case_logprob(struct dev *dev, struct results *r, const int *p)
     FREE(logits, temp, dlp, z, targets);
 }
 
+/* Appends rows [row, row + n) of kv, which are n positions of one slot from pos on. */
+static void append_rows(struct dev *dev, struct kv_append_args a, char *kv, int64_t row, int32_t slot, int32_t pos, int64_t n)
+{
+    int32_t *slots = malloc((size_t)n * sizeof *slots), *positions = malloc((size_t)n * sizeof *positions);
+    for (int64_t i = 0; i < n; i++) {
+        slots[i] = slot;
+        positions[i] = pos + (int32_t)i;
+    }
+    void *lists[2] = {put_bytes(dev, slots, (size_t)n * sizeof *slots), put_bytes(dev, positions, (size_t)n * sizeof *positions)};
+    a.slot = lists[0], a.pos = lists[1], a.n = n;
+    a.k = kv + (size_t)(row * a.kv_stride) * dtype_bytes(dev->dtype);
+    a.v = (const char *)a.k + (size_t)(a.shape.n_kv_heads * a.shape.head_dim) * dtype_bytes(dev->dtype);
+    dev->ops->kv_append(dev, &a);
+    FREE(lists[0], lists[1]);
+    free(slots);
+    free(positions);
+}
+
+/* n_heads, n_kv_heads, head_dim, window: slots of 150, 70 and 69 positions; the second begins with the first page of
+ * the first, the third with a copy of it. */
+static void case_attention_cached(struct dev *dev, struct results *r, const int *p)
+{
+    enum { SLOTS = 3, SLOT_PAGES = 3, N = 9 };
+    static const int32_t pages[SLOTS * SLOT_PAGES] = {5, 2, 7, 5, 0, 1, 6, 4, 3};
+    static const int32_t slot[N] = {0, 1, 2, 0, 0, 1, 0, 2, 1}, pos[N] = {149, 69, 68, 63, 64, 64, 100, 63, 5};
+    int64_t width = p[0] * p[2], row = 2 * p[1] * p[2], rows = 150 + 6 + 5;
+    struct kv_shape shape = {9, p[1], p[2]};
+    void *table = put_bytes(dev, pages, sizeof pages), *cache = dev->ops->alloc(dev, dev->ops->kv_cache_bytes(dev, &shape));
+    char *kv = put_random(dev, dev->dtype, rows * row, 1);
+    void *q = put_random(dev, dev->dtype, N * width, 1), *out = put_zeros(dev, dev->dtype, N * width);
+    void *lists[2] = {put_bytes(dev, slot, sizeof slot), put_bytes(dev, pos, sizeof pos)};
+    const struct kv_append_args a = {.cache = cache, .shape = shape, .table = {table, SLOTS, SLOT_PAGES}, .kv_stride = row};
+    append_rows(dev, a, kv, 0, 0, 0, 150);
+    append_rows(dev, a, kv, 150, 1, 64, 6);
+    dev->ops->kv_copy(dev, &(struct kv_copy_args){cache, shape, 5, 6});
+    append_rows(dev, a, kv, 156, 2, 64, 5);
+    dev->ops->attention_cached(dev, &(struct attention_cached_args){.out = out,
+                                                                    .q = q,
+                                                                    .cache = cache,
+                                                                    .shape = shape,
+                                                                    .table = a.table,
+                                                                    .slot = lists[0],
+                                                                    .pos = lists[1],
+                                                                    .n = N,
+                                                                    .n_heads = p[0],
+                                                                    .q_stride = width,
+                                                                    .window = p[3],
+                                                                    .scale = 1 / sqrt((double)p[2])});
+    keep(dev, r, out, N * width, false);
+    FREE(table, cache, kv, q, lists[0], lists[1]);
+}
+
 /* n, vocab, padding, scale, flags: 1 = inv_temp, 2 = logits of which many are equal; a row in six is left whole */
 static void case_truncate(struct dev *dev, struct results *r, const int *p)
 {
@@ -470,6 +522,7 @@ static void check_rows(struct dev *dev)
     CASES(swiglu, {1, 1, 1}, {3, 17, 1}, {33, 300, 3}, {2, 65, 60});
     CASES(logprob, {1, 1, 0, 1, 0}, {3, 17, 0, 1, 1}, {17, 600, 40, 5, 3}, {5, 1025, 7, 40, 3},
           {33, 512, 0, 2, 2});
+    CASES(attention_cached, {1, 1, 8, 0}, {4, 2, 64, 0}, {6, 2, 33, 70}, {3, 3, 128, 5}, {20, 1, 16, 64}, {2, 1, 160, 0});
     CASES(truncate, {6, 1, 0, 1, 0}, {60, 17, 0, 1, 3}, {60, 600, 40, 3, 1}, {60, 1025, 7, 6, 0},
           {60, 512, 0, 2, 3}, {120, 256, 3, 1, 2});
     CASES(draw, {1, 1, 0, 1, 0}, {30, 17, 0, 1, 1}, {40, 600, 40, 3, 1}, {50, 1025, 7, 20, 0},
