@@ -12,7 +12,7 @@ model-init -q --config wide.json --tokenizer tok --out wide
 head -n 3 prompts.jsonl >few.jsonl
 export THINKPIPE_PLUGINS="$THINKPIPE_PLUGINS/watch" THINKPIPE_PRODUCTS=own
 EMU_TRAFFIC=train.txt sft-train -q --model wide --out wide-2 --steps 2 --batch-tokens 256 --device emu worked.jsonl >/dev/null
-EMU_TRAFFIC=generate.txt rollout-gen -q --model wide --device emu --group 2 --max-tokens 4 few.jsonl >/dev/null
+EMU_TRAFFIC=generate.txt rollout-gen -q --model wide --device emu --group 2 --max-tokens 4 --top-p 0.9 few.jsonl >/dev/null
 EMU_TRAFFIC=int8.txt rollout-gen -q --model wide --weights int8 --device emu --max-tokens 4 few.jsonl >/dev/null
 { sed 's/^/train /' train.txt; sed 's/^/generate /' generate.txt; grep bytes int8.txt | sed 's/^/int8 /'; } >now.txt
 [ -z "${REDO:-}" ] || cp now.txt "$TESTS/emu/traffic.txt"

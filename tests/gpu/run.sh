@@ -139,7 +139,7 @@ done
 unset OPS_OP
 check "values that are known" ops test_ops_values
 own() { THINKPIPE_PRODUCTS=own ops "$1"; }
-[ -n "${QUICK:-}" ] || check "bits: alone, packed, cached, behind a prefix" ops test_ops_exact
+[ -n "${QUICK:-}" ] || check "bits: alone, packed, cached, in shared pages" ops test_ops_exact
 [ -n "${QUICK:-}" ] || check "the same without cuBLASLt" own test_ops_exact
 check "steps of decoding that are recorded: the logits of single launches" ops test_device
 

@@ -32,6 +32,7 @@ input_gradient<__nv_bfloat16>|input_gradient<T>|128|0
 weight_parts<__nv_bfloat16>|weight_parts<T>|128|0
 logprob_rows|logprob_rows|512|0
 logprob_gradients<__nv_bfloat16>|logprob_gradients<bf16>|512|0
+truncate_rows|truncate_rows|256|34864
 draw_rows|draw_rows|256|768
 step<__nv_bfloat16>|step<bf16>|256|0
 squares|squares|256|0
