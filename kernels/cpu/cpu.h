@@ -76,6 +76,8 @@
 #define sum_squares_shared ISA_NAME(sum_squares_shared)
 #define draw_shared ISA_NAME(draw_shared)
 #define truncate_shared ISA_NAME(truncate_shared)
+#define logits_max ISA_NAME(logits_max)
+#define logits_exponentials ISA_NAME(logits_exponentials)
 #define gemm_scratch ISA_NAME(gemm_scratch)
 
 /* -- mem.c -- */
@@ -361,5 +363,10 @@ size_t rmsnorm_backward_shared(int64_t n_rows, int64_t dim);
 size_t sum_squares_shared(int64_t n);
 size_t draw_shared(int64_t vocab, int64_t n_threads);
 size_t truncate_shared(int64_t vocab, int64_t n_threads);
+/* draw.c: the largest of n logits; and e[LOGITS_CHUNK] = exp(inv_temp * row - max) of chunk c of a row, as far as
+ * the row goes.  Returns their sum. */
+#define LOGITS_CHUNK 256
+float logits_max(const float *row, int64_t n);
+float logits_exponentials(const float *row, int64_t vocab, int64_t c, float inv_temp, float max, float *e);
 
 #endif

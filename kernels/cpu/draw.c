@@ -1,11 +1,9 @@
 /* draw.c - a token from each row of logits, by inverting the cumulative distribution.
  *
- * The row's exponentials are summed CHUNK by CHUNK (LANES partial sums each, then doubles); the chunk
+ * The row's exponentials are summed LOGITS_CHUNK by LOGITS_CHUNK (LANES partial sums each, then doubles); the chunk
  * that holds the token is computed again and walked.
  */
 #include "kernels/cpu/cpu.h"
-
-#define CHUNK 256
 
 struct draw {
     const struct draw_args *a;
@@ -22,7 +20,7 @@ static int32_t argmax(const float *row, int64_t vocab)
     return (int32_t)best;
 }
 
-static float row_max(const float *row, int64_t n)
+float logits_max(const float *row, int64_t n)
 {
     vf m = vset(-INFINITY);
     float best = -INFINITY;
@@ -36,13 +34,11 @@ static float row_max(const float *row, int64_t n)
     return best;
 }
 
-/* e[0, n) = exp(inv_temp * row - max) of chunk c; returns their sum. */
-static float exponentials(const struct draw_args *a, const float *row, int64_t c, float inv_temp,
-                          float max, float *e)
+float logits_exponentials(const float *row, int64_t vocab, int64_t c, float inv_temp, float max, float *e)
 {
-    int64_t n = min_i64(CHUNK, a->vocab - c * CHUNK);
+    int64_t n = min_i64(LOGITS_CHUNK, vocab - c * LOGITS_CHUNK);
     vf sum[LV] = {{0}};
-    load_row(e, row, DTYPE_F32, c * CHUNK, n);
+    load_row(e, row, DTYPE_F32, c * LOGITS_CHUNK, n);
     for (int64_t i = n; i < round_up(n, LANES); i++)
         e[i] = -INFINITY;
     for (int64_t i = 0; i < n; i += LANES)
@@ -59,18 +55,18 @@ static int32_t draw_row(const struct draw *j, int64_t r, double *sums)
     const struct draw_args *a = j->a;
     const float *row = (const float *)a->logits + r * a->stride;
     float inv_temp = a->inv_temp ? ((const float *)a->inv_temp)[r] : 1.0f;
-    float max = row_max(row, a->vocab) * inv_temp, e[CHUNK + LANES];
+    float max = logits_max(row, a->vocab) * inv_temp, e[LOGITS_CHUNK + LANES];
     double total = 0, below = 0;
     for (int64_t c = 0; c < j->n_chunks; c++)
-        total += sums[c] = (double)exponentials(a, row, c, inv_temp, max, e);
+        total += sums[c] = (double)logits_exponentials(row, a->vocab, c, inv_temp, max, e);
     double target = a->u[r] * total;
     int64_t c = 0;
     while (c + 1 < j->n_chunks && !(below + sums[c] > target))
         below += sums[c++];
     while (c > 0 && sums[c] == 0) /* rounding left the end without a chance */
         below -= sums[--c];
-    exponentials(a, row, c, inv_temp, max, e);
-    int64_t n = min_i64(CHUNK, a->vocab - c * CHUNK), token = 0;
+    logits_exponentials(row, a->vocab, c, inv_temp, max, e);
+    int64_t n = min_i64(LOGITS_CHUNK, a->vocab - c * LOGITS_CHUNK), token = 0;
     for (int64_t i = 0; i < n; i++) {
         if (!(e[i] > 0))
             continue;
@@ -79,7 +75,7 @@ static int32_t draw_row(const struct draw *j, int64_t r, double *sums)
         if (below > target)
             break;
     }
-    return (int32_t)(c * CHUNK + token);
+    return (int32_t)(c * LOGITS_CHUNK + token);
 }
 
 static void draw_rows(void *arg, int64_t first, int64_t last, int thread)
@@ -93,7 +89,7 @@ static void draw_rows(void *arg, int64_t first, int64_t last, int thread)
 
 static int64_t chunks_of(int64_t vocab)
 {
-    return (vocab + CHUNK - 1) / CHUNK;
+    return (vocab + LOGITS_CHUNK - 1) / LOGITS_CHUNK;
 }
 
 size_t draw_shared(int64_t vocab, int64_t n_threads)

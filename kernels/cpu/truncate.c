@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define CHUNK 512
-
 /* Stays: more than `at`, or as much and an id up to `last`. */
 struct cut {
     uint32_t at;
@@ -70,21 +68,13 @@ static void tighten(const struct row *r, struct cut *c, bool mass, uint64_t targ
     *c = tighter;
 }
 
-/* bits of exp(inv_temp * logits - max), the largest of which is 1. */
-static void exponentials(const float *logits, int64_t vocab, float inv_temp, uint32_t *bits)
+/* The bits of exponentials over the largest. */
+static void find_bits(const float *logits, int64_t vocab, float inv_temp, uint32_t *bits)
 {
-    float z[CHUNK + LANES], max = -INFINITY;
-    for (int64_t i = 0; i < vocab; i++)
-        max = logits[i] > max ? logits[i] : max;
-    max *= inv_temp;
-    for (int64_t at = 0; at < vocab; at += CHUNK) {
-        int64_t n = min_i64(CHUNK, vocab - at);
-        load_row(z, logits, DTYPE_F32, at, n);
-        for (int64_t i = n; i < round_up(n, LANES); i++)
-            z[i] = -INFINITY;
-        for (int64_t i = 0; i < n; i += VW)
-            vstore(z + i, vexp(vload(z + i) * inv_temp - max));
-        memcpy(bits + at, z, (size_t)n * sizeof *bits);
+    float max = logits_max(logits, vocab) * inv_temp, e[LOGITS_CHUNK + LANES];
+    for (int64_t at = 0; at < vocab; at += LOGITS_CHUNK) {
+        logits_exponentials(logits, vocab, at / LOGITS_CHUNK, inv_temp, max, e);
+        memcpy(bits + at, e, (size_t)min_i64(LOGITS_CHUNK, vocab - at) * sizeof *bits);
     }
 }
 
@@ -99,7 +89,7 @@ static void truncate_row(const struct truncate_args *a, int64_t i, uint32_t *bit
     float inv_temp = a->inv_temp ? ((const float *)a->inv_temp)[i] : 1.0f, min_p = (float)a->min_p[i], e;
     const struct row r = {bits, a->vocab};
     struct cut c = {0, a->vocab};
-    exponentials(logits, a->vocab, inv_temp, bits);
+    find_bits(logits, a->vocab, inv_temp, bits);
     if (a->top_k[i] > 0 && a->top_k[i] < a->vocab)
         tighten(&r, &c, false, (uint64_t)a->top_k[i]);
     if (a->top_p[i] < 1) {

@@ -29,14 +29,6 @@ template <class T> static __device__ __forceinline__ float dot(const T *a, const
     return sum;
 }
 
-static __device__ __forceinline__ float warp_max(float x)
-{
-#pragma unroll
-    for (int o = 16; o; o >>= 1)
-        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, o));
-    return x;
-}
-
 /* One query at position pos over the keys it sees; returns the log-sum-exp. */
 template <class T>
 static __device__ __forceinline__ float attend_row(T *out, const T *q, const struct rows_of<T> *k,

@@ -158,6 +158,15 @@ static __device__ __forceinline__ void write8(bf16 *to, const float x[8])
                           __uint_as_float(pack_bf16(x[4], x[5])), __uint_as_float(pack_bf16(x[6], x[7]))});
 }
 
+/* In every lane, as warp_sum(). */
+static __device__ __forceinline__ float warp_max(float x)
+{
+#pragma unroll
+    for (int o = 16; o; o >>= 1)
+        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, o));
+    return x;
+}
+
 /* The same bits in every lane: at each step both partners add the same two numbers. */
 static __device__ __forceinline__ float warp_sum(float x)
 {

@@ -15,10 +15,7 @@ template <class T> static __device__ __forceinline__ float largest(const T *row,
     float max = 0.0f;
     for (int64_t k = threadIdx.x & 31; k < K; k += 32)
         max = fmaxf(max, fabsf(to_float(row[k])));
-#pragma unroll
-    for (int o = 16; o; o >>= 1)
-        max = fmaxf(max, __shfl_xor_sync(0xffffffffu, max, o));
-    return max;
+    return warp_max(max);
 }
 
 /* Eight bytes of a row from k on: two words. */

@@ -35,13 +35,6 @@ static __device__ __forceinline__ float share(const struct row *r, int i)
     return expf(r->z[i] * r->inv_temp - r->max);
 }
 
-static __device__ __forceinline__ uint32_t bits_of(float e)
-{
-    uint32_t bits;
-    memcpy(&bits, &e, sizeof bits);
-    return bits;
-}
-
 static __device__ __forceinline__ uint64_t mass_of(float e)
 {
     return e > 0.0f && e <= 1.0f ? (uint64_t)(e * (float)TRUNCATE_UNIT) : 0;
@@ -57,9 +50,7 @@ static __device__ __forceinline__ float largest(const struct row *r, struct room
     float max = -INFINITY;
     for (int i = threadIdx.x; i < r->vocab; i += CUT_THREADS)
         max = fmaxf(max, r->z[i]);
-#pragma unroll
-    for (int o = 16; o; o >>= 1)
-        max = fmaxf(max, __shfl_xor_sync(0xffffffffu, max, o));
+    max = warp_max(max);
     if ((threadIdx.x & 31) == 0)
         room->maxima[threadIdx.x >> 5] = max;
     __syncthreads();
@@ -91,7 +82,7 @@ static __device__ uint64_t total_mass(const struct row *r, struct cut c, struct 
     uint64_t sum = 0;
     for (int i = threadIdx.x; i < r->vocab; i += CUT_THREADS) {
         float e = share(r, i);
-        sum += stays(c, bits_of(e), i) ? mass_of(e) : 0;
+        sum += stays(c, __float_as_uint(e), i) ? mass_of(e) : 0;
     }
     for (int b = 0; b < BINS; b++)
         room->bins[b][threadIdx.x] = b ? 0 : sum;
@@ -114,7 +105,7 @@ static __device__ void find_last(const struct row *r, struct cut c, struct room 
     int each = (r->vocab + CUT_THREADS - 1) / CUT_THREADS, first = threadIdx.x * each;
     uint64_t ties = 0;
     for (int i = first; i < min(r->vocab, first + each); i++)
-        ties += bits_of(share(r, i)) == room->found && stays(c, room->found, i);
+        ties += __float_as_uint(share(r, i)) == room->found && stays(c, room->found, i);
     room->bins[0][threadIdx.x] = ties;
     __syncthreads();
     if (threadIdx.x == 0) {
@@ -122,7 +113,7 @@ static __device__ void find_last(const struct row *r, struct cut c, struct room 
         while (t + 1 < CUT_THREADS && room->bins[0][t] < n)
             n -= room->bins[0][t++];
         for (i = t * each; i + 1 < r->vocab; i++)
-            if (bits_of(share(r, i)) == room->found && stays(c, room->found, i) && --n == 0)
+            if (__float_as_uint(share(r, i)) == room->found && stays(c, room->found, i) && --n == 0)
                 break;
         room->last = i;
     }
@@ -141,7 +132,7 @@ static __device__ struct cut tightened(const struct row *r, struct cut c, struct
         __syncthreads(); /* found */
         for (int i = threadIdx.x; i < r->vocab; i += CUT_THREADS) {
             float e = share(r, i);
-            uint32_t bits = bits_of(e);
+            uint32_t bits = __float_as_uint(e);
             if ((uint64_t)bits >> (shift + 4) == room->found && stays(c, bits, i))
                 room->bins[bits >> shift & (BINS - 1)][threadIdx.x] += mass ? mass_of(e) : 1;
         }
@@ -150,9 +141,7 @@ static __device__ struct cut tightened(const struct row *r, struct cut c, struct
             find_digit(room, target);
     }
     __syncthreads();
-    float e;
-    memcpy(&e, &room->found, sizeof e);
-    uint64_t weight = mass ? mass_of(e) : 1, left = target - room->above;
+    uint64_t weight = mass ? mass_of(__uint_as_float(room->found)) : 1, left = target - room->above;
     find_last(r, c, room, weight ? (left + weight - 1) / weight : left);
     return cut{room->found, room->last};
 }
@@ -178,7 +167,7 @@ static __global__ void __launch_bounds__(CUT_THREADS) truncate_rows(struct trunc
     }
     for (int v = threadIdx.x; v < r.vocab; v += CUT_THREADS) {
         float e = share(&r, v);
-        if (!stays(c, bits_of(e), v) || e < min_p)
+        if (!stays(c, __float_as_uint(e), v) || e < min_p)
             z[v] = -INFINITY;
     }
 }
