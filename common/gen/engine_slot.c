@@ -118,7 +118,6 @@ static void preempt(struct engine *e, struct sequence *s)
     e->slots[s->slot].seq = NULL;
     empty_slot(e, s->slot);
     s->state = SEQ_WAITING;
-    s->cached = 0;
     e->running--;
     e->waiting++;
     e->preempted++;

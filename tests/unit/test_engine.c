@@ -267,9 +267,24 @@ static void test_versions(void)
     CHECK(memcmp(a.tokens, b.tokens, 8 * sizeof(int32_t)) == 0);
     CHECK(memcmp(a.logprobs, b.logprobs, 8 * sizeof(float)) == 0);
     gen_result_release(&a);
+    engine_free(e);
+
+    /* nor is what an ended sequence has left in its slot */
+    struct model *third = gen_model(PRECISION_FP32, 2);
+    e = engine_new(third, 1, 0, &err);
+    CHECK(engine_submit(e, &q, &err) == 0 && engine_submit(e, &q, &err) == 0);
+    for (int version = 7; version <= 8; version++) {
+        engine_set_version(e, version);
+        while (!engine_next(e, &a))
+            CHECK(engine_step(e, &err) == 0);
+        CHECK((memcmp(a.logprobs, b.logprobs, 8 * sizeof(float)) == 0) == (version == 8));
+        gen_result_release(&a);
+        model_set_weights(third, w);
+    }
     gen_result_release(&b);
     engine_free(e);
     model_free(m);
+    model_free(third);
     model_free(other);
     free(w);
 }
